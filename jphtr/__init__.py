@@ -1,0 +1,65 @@
+"""Reading Japanese handwriting and print.
+
+What flows, one function an arrow:
+
+    unpack    archive bytes --sources--> Glyph --store--> glyphs.h5
+    compose   glyphs.h5 + text --compose--> Line (pixels, text, exact boxes)
+    train     lines --loaders--> batch --nets--> log-probs --> run folder --> one model file
+    read      file --image--> gray --geometry--> strip --model--> log-probs --decode--> Recognition --formats--> text
+
+Modules, in the order in which data flows. A module imports only from those above it, and nothing above the line
+imports torch:
+
+    errors      what can go wrong, as one family
+    jouyou      the jouyou kanji by school grade
+    charset     characters <-> labels; coverage of jouyou, JIS levels, kana
+    records     the plain frozen types that move between stages
+    settings    settings as models; YAML files; key=value overrides
+    image       a file -> gray pixels
+    geometry    gray pixels of a line -> the strip a net sees, and the way back
+    store       HDF5 in and out: glyph files; verify
+    sources     font files and pen strokes -> Glyph
+    compose     text -> layout -> ink -> paper: synthetic lines with exact character boxes
+    decode      CTC frames -> spans
+    metrics     CER as counts, per script, confusions, intervals
+    formats     Recognition -> text, json, tsv
+    bundle      a trained model as one file that explains itself
+    reader      image -> Recognition, through ONNX Runtime: everything that reading needs
+    ----------------------------- torch below this line -----------------------------
+    nets        the line net (masked Conv-RNN)
+    training    loader, losses, the one loop, the run folder
+    evaluate    model x lines -> scores, worst mistakes
+    export      torch -> ONNX, checked against torch before it is written
+    cli         flags in, one call out
+
+In Python: `jphtr.load().read("line.png").text`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jphtr.reader import Reader
+
+__version__ = "0.1.0"
+__all__ = ["load"]
+
+
+def load(model: Path | str | None = None, *, threads: int | None = None) -> Reader:
+    """A reader of line pictures.
+
+    Parameters
+    ----------
+    model : an `.onnx` model file; None takes the one that comes with the package.
+    threads : CPU threads; None leaves the choice to ONNX Runtime.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model for reading lines.
+    """
+    from jphtr.reader import Reader  # importing jphtr stays instant
+
+    return Reader(model, threads=threads)

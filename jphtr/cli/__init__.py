@@ -1,0 +1,97 @@
+"""The `jphtr` command: flags in, one call out.
+
+Subcommands are imported when they are called, so that `jphtr --help` costs no more than click.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from jphtr.errors import JphtrError
+
+# name -> (module, attribute, what `jphtr --help` says)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "read": ("jphtr.cli.read", "read", "Read pictures of lines and print their text."),
+    "info": ("jphtr.cli.info", "info", "Show what a model file is."),
+    "charset": ("jphtr.cli.charset", "charset", "Show which characters are covered, and which are missing."),
+    "render-fonts": ("jphtr.cli.glyphs", "render_fonts", "Draw a glyph file from font files."),
+    "render-strokes": ("jphtr.cli.glyphs", "render_strokes", "Draw a glyph file from KanjiVG strokes."),
+    "verify": ("jphtr.cli.glyphs", "verify", "Check glyph files against their digests."),
+    "compose": ("jphtr.cli.compose", "compose", "Write composed lines to a folder, to look at."),
+    "train-line": ("jphtr.cli.train", "train_line", "Train a line model."),
+    "eval-line": ("jphtr.cli.evaluate", "eval_line", "Measure a line model on lines with known text."),
+    "export": ("jphtr.cli.train", "export", "Make a model for reading from a training run."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and turns foreseen failures into one line and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, _, help) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click would import every command to name the nearest one
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}; there are: {', '.join(COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except JphtrError as error:
+            complain(error)
+            ctx.exit(1)
+
+
+def complain(error: JphtrError | str) -> None:
+    """One line of error on stderr."""
+    line = str(error).replace("\r", "\\r").replace("\n", "\\n")  # file names may hold these
+    click.echo(f"jphtr: error: {line}", err=True)
+
+
+def version() -> str:
+    """Of the installed jphtr."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("jphtr")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"jphtr {version()}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+def main() -> None:
+    """Read lines of Japanese, written by hand or printed, horizontal or vertical."""

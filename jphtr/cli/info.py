@@ -1,0 +1,48 @@
+"""`jphtr info`: what a model file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the whole header as JSON.")
+def info(model: Path | None, as_json: bool) -> None:
+    """Show what MODEL is, an .onnx or .safetensors file; by default the one in the package."""
+    import json
+    from dataclasses import asdict
+
+    from jphtr.bundle import SHIPPED, read_header
+
+    path = SHIPPED if model is None else model
+    header = read_header(path)
+    if as_json:
+        click.echo(json.dumps(asdict(header), ensure_ascii=False, indent=2))
+        return
+    rows = {
+        "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
+        "name": header.name,
+        "kind": header.kind,
+        "made by": f"jphtr {header.version}" + (f" on {header.created}" if header.created else ""),
+        "characters": f"{len(header.characters) - 1:,}",
+        "geometry": f"strips {header.height} px high, frames of {header.stride} px",
+        "net": _words(header.arch),
+        "temperature": f"{header.temperature:g}",
+        "scores": _words(header.scores),
+        "training": _words(header.training),
+    }
+    for key, value in rows.items():
+        click.echo(f"{key:<12} {value or '-'}")
+    for number, source in enumerate(header.data):
+        licence = source.get("licence", "licence unknown")
+        click.echo(f"{'data' if number == 0 else '':<12} {source.get('name', '?')} ({licence})")
+
+
+def _words(values: dict[str, object]) -> str:
+    """key value, key value …"""
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )

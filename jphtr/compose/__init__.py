@@ -1,0 +1,239 @@
+"""Text -> layout -> ink -> paper: synthetic lines with an exact box for every character, on the fly."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from jphtr.charset import Charset
+from jphtr.compose.atlas import Atlas
+from jphtr.compose.ink import INKS, Boxes, Ink, draw, paste, warp
+from jphtr.compose.layout import Hand, Placed, lay_out
+from jphtr.compose.paper import PAPERS
+from jphtr.compose.text import TextSource, load_corpus
+from jphtr.records import CharSpan, Direction, Gray, Line
+from jphtr.settings import ComposeSettings
+
+Rng = np.random.Generator
+_EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
+
+
+class Composer:
+    """Composes lines of text from glyph files; line i of a stream is `line(default_rng([seed, i]))`.
+
+    Parameters
+    ----------
+    settings : how lines look.
+    charset : the characters that may appear.
+    glyphs : glyph files; each writer's style (print, hand, brush, ...) stands in them.
+    texts : sentence files, plain or .xz.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or holds nothing of the charset.
+    """
+
+    def __init__(
+        self, settings: ComposeSettings, charset: Charset, glyphs: Sequence[Path], texts: Sequence[Path]
+    ) -> None:
+        cv2.setNumThreads(1)
+        self.charset = charset
+        self.atlas = Atlas(glyphs, charset)
+        self._corpus = load_corpus(charset, texts, settings.addresses, settings.words)
+        self._apply(settings)
+
+    def with_settings(self, settings: ComposeSettings) -> Composer:
+        """A composer of the same glyphs and texts under other settings (their files are not read again)."""
+        other = copy.copy(self)
+        other._apply(settings)
+        return other
+
+    def _apply(self, settings: ComposeSettings) -> None:
+        self.settings = settings
+        self.texts = TextSource(self.charset, self._corpus, settings.mix, (settings.min_chars, settings.max_chars))
+        shares = {s: settings.styles.get(s, 0.0) for s in self.atlas.by_style}
+        if not sum(shares.values()):
+            shares = dict.fromkeys(shares, 1.0)
+        self._styles = list(shares)
+        self._style_p = np.array(list(shares.values())) / sum(shares.values())
+
+    def line(
+        self, rng: Rng, *, style: str | None = None, direction: Direction | None = None, text: str | None = None
+    ) -> Line:
+        """Compose one line.
+
+        Parameters
+        ----------
+        rng : the only source of chance.
+        style, direction, text : fix one of these instead of drawing it.
+
+        Returns
+        -------
+        Line
+            Its spans hold the box of each character's ink in pixels of the picture (cells, for spaces).
+            A line without text is a picture of paper, rules and dirt.
+        """
+        settings = self.settings
+        direction = direction or ("vertical" if rng.random() < settings.vertical else "horizontal")
+        style = style or self._styles[int(rng.choice(len(self._styles), p=self._style_p))]
+        empty = text is None and rng.random() < settings.empty
+        wanted = "あ" if empty else text if text is not None else self.texts.draw(rng)
+        writer = self._writer(style, wanted, rng)
+        hand = self._hand(writer, style, rng)
+        placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, wanted, rng, writer))
+        while placed and placed[0].patch is None:
+            placed = placed[1:]
+        while placed and placed[-1].patch is None:
+            placed = placed[:-1]
+        if placed and placed[0].start:
+            offset = placed[0].start
+            for p in placed:
+                p.matrix[0, -1] -= offset * (p.patch is not None)
+            placed = [Placed(p.char, p.patch, p.matrix, p.start - offset, p.end - offset) for p in placed]
+        margin = 44
+        ink, boxes = draw(placed, _EM, margin)
+        if empty:
+            ink[:] = 0
+        rough = style not in ("print", "display")
+        degraded = rng.random() < settings.degraded
+        for name in INKS:
+            if rng.random() < settings.worn_ink * (1.0 if degraded or rough else 0.5):
+                ink = INKS[name](ink, rng)
+        if not empty and rng.random() < 0.07 and style == "print":
+            self._ruby(ink, placed, boxes, writer, margin, rng)
+        if rng.random() < (0.8 if rough else 0.55 if degraded else 0.2):
+            strength = 1.0 if rough else 0.35
+            ink, boxes = warp(
+                ink, boxes, rng,
+                tilt=float(rng.normal(0, 0.009)) * min(1.0, 900 / ink.shape[1]),
+                drift=abs(float(rng.normal(0, 2.4))) * strength,
+                wave=abs(float(rng.normal(0, 1.1))) * strength,
+            )  # fmt: skip
+        if rng.random() < settings.neighbours:
+            ink = _neighbours(ink, rng)
+        gray, boxes = self._picture(ink, boxes, degraded, empty, rng)
+        if direction == "vertical":
+            gray = np.ascontiguousarray(np.rot90(gray, -1))
+            width = gray.shape[1]
+            boxes = np.stack([width - boxes[:, 3], boxes[:, 0], width - boxes[:, 1], boxes[:, 2]], axis=1)
+        kept = [] if empty else list(zip(placed, boxes.tolist(), strict=True))
+        spans = tuple(CharSpan(p.char, (b[0], b[1], b[2], b[3])) for p, b in kept)
+        return Line(gray, "".join(s.char for s in spans), self.atlas.writers[writer], "composed", direction, spans)
+
+    def _writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
+        """A writer of the style who has the text's characters: the best of three drawn ones."""
+        pool = self.atlas.by_style[style]
+        labels = self.charset.encode(text.replace(" ", "") or "あ")
+        best, most = -1, -1.0
+        for _ in range(3):
+            writer = int(pool[int(rng.integers(len(pool)))])
+            share = float(self.atlas.has[writer, labels].mean())
+            if share > most and (writer != other_than or len(pool) == 1 or best < 0):
+                best, most = writer, share
+            if most > 0.98:
+                break
+        return best
+
+    def _hand(self, writer: int, style: str, rng: Rng) -> Hand:
+        r = rng.random()
+        wide = float(rng.uniform(0.15, 1.2)) if r < 0.07 else 0.0
+        sizes = {"latin": 1.0, "word": float(rng.uniform(0.25, 1.1)), "upright_latin": rng.random() < 0.6,
+                 "pairs": rng.random() < 0.35}  # fmt: skip
+        if style in ("print", "display"):
+            return Hand(
+                writer, kana=1.0 if rng.random() < 0.75 else float(rng.uniform(0.88, 1.0)),
+                jitter=0.0 if rng.random() < 0.8 else float(rng.uniform(0, 0.025)),
+                tracking=wide or (0.0 if r < 0.5 else float(rng.uniform(-0.07, 0.13))),
+                gap=float(rng.choice([0.0, 0.0, 0.12, 0.25])), slant=0.0 if rng.random() < 0.93 else float(rng.normal(0, 0.15)),
+                aspect=1.0 if rng.random() < 0.7 else float(rng.uniform(0.72, 1.2)), tight_signs=rng.random() < 0.35, **sizes
+            )  # fmt: skip
+        return Hand(
+            writer, kana=float(rng.uniform(0.68, 1.0)), jitter=float(rng.uniform(0.01, 0.09)),
+            tracking=wide or float(rng.uniform(-0.1, 0.22)), gap=float(rng.uniform(0, 0.2)),
+            slant=float(rng.normal(0, 0.09)), aspect=float(rng.uniform(0.75, 1.15)), tight_signs=rng.random() < 0.2,
+            **(sizes | {"latin": float(rng.uniform(0.75, 1.05))})
+        )  # fmt: skip
+
+    def _ruby(self, ink: Ink, placed: Sequence[Placed], boxes: Boxes, writer: int, margin: int, rng: Rng) -> None:
+        """Small kana beside some kanji: there for people, not part of the text."""
+        size = float(rng.uniform(0.38, 0.5))
+        for p, box in zip(placed, boxes, strict=True):
+            if p.patch is None or not "一" <= p.char <= "鿿" or rng.random() < 0.5:
+                continue
+            count = int(rng.integers(1, 4))
+            for place in range(count):
+                label = self.charset.label(chr(int(rng.integers(ord("あ"), ord("ん") + 1))))
+                patch = self.atlas.patch(writer, label, 0, rng)
+                if patch is None or np.isnan(patch.em[0]):
+                    continue
+                x = float(box[0]) / _EM - margin / _EM + place * size
+                turn = np.sign(p.matrix[0, 0]) == 0 or abs(p.matrix[0, 0]) < abs(p.matrix[0, 1])
+                matrix = np.array([[0, 1], [-1, 0]]) if turn else np.eye(2)
+                matrix = matrix * size / (patch.em[2] - patch.em[0])
+                centre = np.array([[(patch.em[0] + patch.em[2]) / 2], [(patch.em[1] + patch.em[3]) / 2]])
+                matrix = np.concatenate([matrix, -matrix @ centre], axis=1)
+                matrix[:, 2] += (x + size / 2, -size * 0.5 - float(rng.uniform(0, 0.06)))
+                paste(ink, Placed(p.char, patch, matrix, 0, 0), _EM, margin, margin, np.zeros(4, np.float32))
+
+    def _picture(self, ink: Ink, boxes: Boxes, degraded: bool, empty: bool, rng: Rng) -> tuple[Gray, Boxes]:
+        """Crop, scale to the picture's resolution, and let paper, light and scanner at it."""
+        height, width = ink.shape
+        body = (float(boxes[:, 1].min()), float(boxes[:, 3].max())) if len(boxes) else (44.0, height - 44.0)
+        if body[1] - body[0] < 0.7 * _EM:  # a line of signs alone keeps the height of its paper
+            middle = (body[0] + body[1]) / 2 if rng.random() < 0.3 else height / 2
+            body = (min(body[0], middle - 0.4 * _EM), max(body[1], middle + 0.4 * _EM))
+        loose = rng.random()
+        if loose < 0.2:
+            pad = rng.uniform(-0.05, 0.03, 2)
+        elif loose < 0.8:
+            pad = rng.uniform(0.02, 0.3, 2)
+        else:
+            pad = rng.uniform(0.1, 0.85, 2)
+        sides = rng.uniform(0, 0.5, 2) if rng.random() < 0.8 else rng.uniform(0.3, 2.5, 2)
+        first, last = (float(boxes[:, 0].min()), float(boxes[:, 2].max())) if len(boxes) else (0.0, float(width))
+        x0, x1 = round(first - sides[0] * _EM), round(last + sides[1] * _EM)
+        y0, y1 = round(body[0] - pad[0] * _EM), round(body[1] + pad[1] * _EM)
+        out = cv2.copyMakeBorder(
+            ink[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)],
+            max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width), cv2.BORDER_CONSTANT, value=0,
+        )  # fmt: skip
+        boxes = boxes - np.array([x0, y0, x0, y0], np.float32)
+        low, high = self.settings.em_px
+        em = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        if rng.random() < 0.4:
+            em = float(np.clip(rng.normal(20, 4), low, high))
+        scale = em / _EM
+        size = (max(4, round(out.shape[1] * scale)), max(4, round(out.shape[0] * scale)))
+        out = cv2.resize(out, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        boxes = boxes * scale
+        boxes[:, 0::2] = np.clip(boxes[:, 0::2], 0, size[0])
+        boxes[:, 1::2] = np.clip(boxes[:, 1::2], 0, size[1])
+        gray: Gray = 255 - out
+        if degraded:
+            drawn = rng.random(len(PAPERS))
+            power = float(rng.uniform(0.3, 1.25))  # some pictures suffer little, some a lot
+            for (function, share), r in zip(PAPERS.values(), drawn, strict=True):
+                if r < share * power:
+                    gray = function(gray, em, rng)
+        elif empty or rng.random() < 0.3:
+            gray = PAPERS["low_contrast"][0](gray, em, rng)
+        return gray, boxes
+
+
+def _neighbours(ink: Ink, rng: Rng) -> Ink:
+    """Parts of the lines before and after, where the crop took too much: this line again, moved along and aside."""
+    out = ink.copy()
+    for side in (-1, 1):
+        if rng.random() < 0.6:
+            shift = side * round(_EM * float(rng.uniform(1.12, 1.75)))
+            other = np.roll(ink, int(rng.integers(_EM, max(_EM + 1, ink.shape[1]))), axis=1)
+            if shift > 0:
+                np.maximum(out[shift:], other[:-shift], out=out[shift:])
+            else:
+                np.maximum(out[:shift], other[-shift:], out=out[:shift])
+    return out

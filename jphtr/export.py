@@ -1,0 +1,263 @@
+"""Torch weights -> an ONNX model for reading, checked against torch before its file appears.
+
+The graph is written node by node from the net's own description, so that a reader needs nothing but ONNX Runtime:
+it takes bytes of gray, masks what lies past each line's end, and gives the best classes of every frame. Matrices and
+kernels are stored as float16 under their torch names and cast in the graph; the runtime folds the casts when it loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from jphtr.bundle import KEY, Header, header_json
+from jphtr.charset import BLANK
+from jphtr.errors import ModelError
+from jphtr.geometry import HEIGHT, STRIDE
+from jphtr.nets.line import LineNet, frames
+from jphtr.training.checkpoint import fill, load_weights, write_whole
+
+TOP = 8  # classes that are given for each frame
+_OPSET = 17  # understood by ONNX Runtime from 1.12 on
+_EPSILON = 1e-5  # of torch's batch norm
+_GATES = (0, 3, 1, 2)  # torch orders the gates of an LSTM input, forget, cell, output; ONNX input, output, forget, cell
+
+
+def export_line(weights: Path, output: Path, *, name: str | None = None) -> Path:
+    """Write a trained line net as an ONNX model.
+
+    Parameters
+    ----------
+    weights : `.safetensors` file with a header, such as a run's best.safetensors.
+    output : the `.onnx` file to write.
+    name : what the model is to be called; None keeps the name in the header.
+
+    Returns
+    -------
+    The written file.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit a line net, or the graph does not give what torch gives.
+    """
+    header, tensors = load_weights(weights)
+    header = replace(header, name=name or header.name)
+    net = LineNet(**header.arch)
+    fill(net, tensors, header.characters, header.characters, weights)
+    net.eval()
+    model = line_graph(net, header).SerializeToString()
+    check(model, net, header, str(weights))
+    write_whole(output, model)
+    return output
+
+
+class _Graph:
+    """Nodes and initialisers in the making; every method adds a node and returns the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.initialisers: dict[str, TensorProto] = {}
+
+    def node(self, op: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
+        """A node of the ONNX operator `op` with one output."""
+        out = out or f"{op}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [out], name=out, **attributes))
+        return out
+
+    def put(self, name: str, array: NDArray[Any]) -> str:
+        """An initialiser."""
+        self.initialisers[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def ints(self, *values: int) -> str:
+        """A constant (n,) int64."""
+        return self.put("ints_" + "_".join(map(str, values)).replace("-", "m"), np.array(values, np.int64))
+
+    def scalar(self, value: int) -> str:
+        """A constant int64 without dimensions."""
+        return self.put(f"int_{value}", np.array(value, np.int64))
+
+
+def line_graph(net: LineNet, header: Header) -> ModelProto:
+    """The ONNX model of a line net.
+
+    Inputs `gray` (N, 48, W) uint8, W a multiple of 8, and `widths` (N,) int64. Outputs `labels` int64 and `log_probs`
+    float32, both (N, W / 8, 8): the most probable classes of each frame, best first; frames past a line's end hold
+    the blank with log-probability 0.
+    """
+    g = _Graph()
+    state = {name: t.detach().cpu().numpy() for name, t in net.state_dict().items()}
+
+    def weight(name: str) -> str:
+        array = state[name]
+        if array.ndim == 1:  # small, and the variances of batch norm may be too small for float16
+            return g.put(name, array.astype(np.float32))
+        if name not in g.initialisers:
+            g.put(name, array.astype(np.float16))
+        return g.node("Cast", name, to=TensorProto.FLOAT)
+
+    def unit(x: str, prefix: str, strides: Sequence[int] = (1, 1)) -> str:
+        x = g.node("Conv", x, weight(f"{prefix}.conv.weight"), kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=strides)
+        parts = (weight(f"{prefix}.norm.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
+        return g.node("BatchNormalization", x, *parts, epsilon=_EPSILON)
+
+    def masked_unit(x: str, prefix: str, strides: Sequence[int], mask: str) -> str:
+        return g.node("Mul", g.node("Relu", unit(x, prefix, strides)), mask)
+
+    def residual(x: str, prefix: str, mask: str) -> str:
+        inner = unit(masked_unit(x, f"{prefix}.first", (1, 1), mask), prefix)
+        return g.node("Mul", g.node("Relu", g.node("Add", x, inner)), mask)
+
+    def linear(x: str, name: str) -> str:
+        matrix = g.node("Transpose", weight(f"{name}.weight"), perm=[1, 0])
+        return g.node("Add", g.node("MatMul", x, matrix), weight(f"{name}.bias"))
+
+    # which frames, and which columns of the maps at 1/2 and 1/4, lie inside each line
+    lengths = g.node("Div", g.node("Add", "widths", g.scalar(STRIDE - 1)), g.scalar(STRIDE))
+    count = g.node("Div", g.node("Gather", g.node("Shape", "gray"), g.scalar(2)), g.scalar(STRIDE))
+    each = g.node("Unsqueeze", lengths, g.ints(1))
+
+    def inside(per_frame: int) -> str:
+        columns = g.node("Mul", count, g.scalar(per_frame))
+        frame = g.node("Div", g.node("Range", g.scalar(0), columns, g.scalar(1)), g.scalar(per_frame))
+        return g.node("Less", g.node("Unsqueeze", frame, g.ints(0)), each)
+
+    def mask(per_frame: int) -> str:
+        flat = g.node("Cast", inside(per_frame), to=TensorProto.FLOAT)
+        return g.node("Unsqueeze", flat, g.ints(1, 2))
+
+    half, quarter, eighth = mask(4), mask(2), mask(1)
+    x = g.node("Sub", g.put("white", np.float32(255)), g.node("Cast", "gray", to=TensorProto.FLOAT))
+    x = g.node("Unsqueeze", g.node("Div", x, "white"), g.ints(1))
+    x = masked_unit(x, "down1", (2, 2), half)
+    x = residual(masked_unit(x, "down2", (2, 2), quarter), "res2", quarter)
+    x = residual(masked_unit(x, "down3", (2, 2), eighth), "res3", eighth)
+    x = residual(masked_unit(x, "down4", (2, 1), eighth), "res4", eighth)
+    rows = state["column.weight"].shape[2]
+    x = g.node("Relu", g.node("Conv", x, weight("column.weight"), weight("column.bias"), kernel_shape=[rows, 1]))
+    x = g.node("Squeeze", x, g.ints(2))  # (N, D, T)
+
+    def lstm_part(part: str) -> str:
+        """Rows of both directions' matrices (2, 4H, D) or biases (2, 4H), gates in the order of ONNX."""
+        size = state["ahead.bias_ih_l0"].shape[0] // 4
+        order = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in _GATES])
+        rows = g.put("gates", order.astype(np.int64))
+        both = [g.node("Gather", weight(f"{way}.{part}_l0"), rows, axis=0) for way in ("ahead", "back")]
+        return g.node("Concat", *(g.node("Unsqueeze", one, g.ints(0)) for one in both), axis=0)
+
+    biases = g.node("Concat", lstm_part("bias_ih"), lstm_part("bias_hh"), axis=1)
+    y = g.node(
+        "LSTM",
+        g.node("Transpose", x, perm=[2, 0, 1]),  # (T, N, D)
+        lstm_part("weight_ih"),
+        lstm_part("weight_hh"),
+        biases,
+        g.node("Cast", lengths, to=TensorProto.INT32),  # so the backward half starts at each line's own end
+        hidden_size=int(net.arch["hidden"]),
+        direction="bidirectional",
+    )  # (T, 2, N, H)
+    y = g.node("Reshape", g.node("Transpose", y, perm=[2, 0, 1, 3]), g.ints(0, 0, -1))
+    x = g.node("Concat", g.node("Transpose", x, perm=[0, 2, 1]), y, axis=2)
+    logits = linear(linear(x, "neck"), "head")
+    if header.temperature != 1.0:
+        logits = g.node("Div", logits, g.put("temperature", np.float32(header.temperature)))
+    g.nodes.append(
+        helper.make_node(
+            "TopK", [logits, g.ints(min(TOP, int(net.arch["classes"])))], ["top_logits", "top_labels"], axis=-1
+        )
+    )
+    log_probs = g.node("Sub", "top_logits", g.node("ReduceLogSumExp", logits, axes=[2], keepdims=1))
+    own = g.node("Unsqueeze", inside(1), g.ints(2))
+    g.node("Where", own, "top_labels", g.scalar(BLANK), out="labels")
+    g.node("Where", own, log_probs, g.put("certain", np.float32(0)), out="log_probs")
+
+    graph = helper.make_graph(
+        g.nodes,
+        "line",
+        [
+            helper.make_tensor_value_info("gray", TensorProto.UINT8, ["N", HEIGHT, "W"]),
+            helper.make_tensor_value_info("widths", TensorProto.INT64, ["N"]),
+        ],
+        [
+            helper.make_tensor_value_info("labels", TensorProto.INT64, ["N", "T", "K"]),
+            helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["N", "T", "K"]),
+        ],
+        list(g.initialisers.values()),
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="jphtr", producer_version=header.version
+    )
+    model.ir_version = 8  # the one of opset 17
+    helper.set_model_props(model, {KEY: header_json(header)})
+    onnx.checker.check_model(model)
+    return model
+
+
+def check(model: bytes, net: LineNet, header: Header, name: str) -> float:
+    """Compare an ONNX model with the torch net it was made from, on lines side by side, alone and padded.
+
+    Parameters
+    ----------
+    model : the serialised graph.
+    net : the net, in evaluation mode; its weights are rounded to float16 here, as the graph's are.
+    header : gives the temperature.
+    name : of the model, for messages.
+
+    Returns
+    -------
+    The largest difference of a log-probability between the graph and the net with rounded weights.
+
+    Raises
+    ------
+    ModelError
+        If they differ.
+    """
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    widths = np.array([512, 97, 16, 333], np.int64)
+    gray = np.full((len(widths), HEIGHT, 512), 255, np.uint8)
+    for row, width in zip(gray, widths.tolist(), strict=True):  # blocks and strokes, noise over them
+        blocks = np.kron(rng.random((6, -(-width // 6))) < 0.4, np.ones((8, 6)))[:, :width]
+        row[:, :width] = np.clip(255 - 230 * blocks + rng.normal(0, 12, blocks.shape), 0, 255)
+    with torch.no_grad():
+        exact = _log_probs(net, gray, widths, header.temperature)
+        for parameter in net.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half().float())
+        rounded = _log_probs(net, gray, widths, header.temperature)
+    labels, log_probs = session.run(["labels", "log_probs"], {"gray": gray, "widths": widths})
+    apart = float(np.abs(np.take_along_axis(rounded, labels, 2) - log_probs).max())
+    if not apart < 1e-3:
+        raise ModelError(f"{name}: the exported graph is {apart:.1e} away from torch; this is a fault in the export")
+    sure = exact.max(2) > np.log(0.6)
+    lost = float(np.abs(np.take_along_axis(exact, labels, 2) - log_probs)[sure].max(initial=0))
+    if (exact.argmax(2) != labels[..., 0])[sure].any() or lost > 0.05:
+        raise ModelError(f"{name}: float16 weights read otherwise ({lost:.1e} away); train with weight decay")
+    for row, width, in_batch, in_batch_probs in zip(gray, widths.tolist(), labels, log_probs, strict=True):
+        count = -(-width // STRIDE)
+        alone = {"gray": row[None, :, : count * STRIDE], "widths": np.array([width], np.int64)}
+        own, own_probs = session.run(["labels", "log_probs"], alone)
+        if np.abs(own_probs[0] - in_batch_probs[:count]).max() > 1e-3 or in_batch[count:].any():
+            raise ModelError(f"{name}: a line of {width} px reads otherwise alone; this is a fault in the export")
+    return apart
+
+
+def _log_probs(net: LineNet, gray: NDArray[np.uint8], widths: NDArray[np.int64], temperature: float) -> NDArray[Any]:
+    lengths = frames(torch.from_numpy(widths))
+    logits = net.head(net.features(torch.from_numpy(gray), torch.from_numpy(widths))) / temperature
+    log_probs = logits.log_softmax(2)
+    for row, count in zip(log_probs, lengths.tolist(), strict=True):
+        row[count:] = -1e4
+        row[count:, BLANK] = 0
+    found: NDArray[Any] = log_probs.numpy()
+    return found

@@ -1,0 +1,1 @@
+"""Nets: gray pixels in, log-probabilities out."""

@@ -1,0 +1,283 @@
+"""A picture of a line -> its text, through ONNX Runtime: everything that reading needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from jphtr.bundle import SHIPPED, read_header
+from jphtr.decode import DECODERS
+from jphtr.decode.spans import FrameSpan, boxes
+from jphtr.errors import ImageError, JphtrError, ModelError
+from jphtr.geometry import HEIGHT, STRIDE, Strip, guess_direction, prepare
+from jphtr.image import Picture, load_gray, name_of
+from jphtr.records import CharSpan, Direction, Gray, Recognition
+
+GETA = "〓"  # what printers set where the type was missing
+BATCH = 16
+
+_WINDOW = 8  # batches that are looked at together, so that lines of like width share one
+_BATCH_COLUMNS = 16_384  # pixels of strip in one run; bounds the memory, a longer line runs alone
+_LONGEST = 65_536  # pixels of strip in one line, some 1,500 characters
+_LEAST = 8  # pixels of the longer side that a character needs
+_RUNTIME_ERRORS = (
+    RuntimeError, ValueError, ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf, ort_errors.NoModel, ort_errors.NoSuchFile, ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)  # fmt: skip
+
+
+class Reader:
+    """Reads pictures of single lines with one model.
+
+    Parameters
+    ----------
+    model : an `.onnx` file of jphtr; None takes the one in the package.
+    threads : that the net may use for one batch; None takes all cores.
+
+    Attributes
+    ----------
+    header : what the model says about itself.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model for reading lines.
+    """
+
+    def __init__(self, model: Path | str | None = None, *, threads: int | None = None) -> None:
+        self.path = SHIPPED if model is None else Path(model)
+        self.header = read_header(self.path)
+        if self.path.suffix == ".safetensors":
+            raise ModelError(
+                f"{self.path}: holds weights for training; make a model for reading with: jphtr export"
+            )
+        if self.header.kind != "line":
+            raise ModelError(
+                f"{self.path}: a {self.header.kind} model does not read lines; give a line model"
+            )
+        self._chars = self.header.characters.chars
+        self._session = _session(self.path, threads)
+
+    def __repr__(self) -> str:
+        return f"Reader({self.header.name}, {len(self._chars) - 1} characters)"
+
+    def read(
+        self,
+        picture: Picture,
+        direction: Direction | Literal["auto"] = "auto",
+        *,
+        min_confidence: float = 0.0,
+        decoder: str = "greedy",
+    ) -> Recognition:
+        """Text of one picture of a line.
+
+        Parameters
+        ----------
+        picture : path, open binary file, Pillow image, or array (H, W[, channels]); dark on light or light
+            on dark.
+        direction : how the line runs; "auto" goes by the shape, and where that is not clear reads both ways.
+        min_confidence : characters less sure than this become 〓, and are kept as first alternative.
+        decoder : a key of `DECODERS`.
+
+        Returns
+        -------
+        Recognition; its boxes are in pixels of the upright picture, its confidence is the geometric mean
+        over the characters, 0.0 for an empty text.
+
+        Raises
+        ------
+        ImageError
+            If the picture cannot be read.
+        """
+        options = _Options(direction, min_confidence, decoder)
+        result = self._read_window([picture], options, 1)[0]
+        if isinstance(result, JphtrError):
+            raise result
+        return result
+
+    def read_many(
+        self,
+        pictures: Iterable[Picture],
+        direction: Direction | Literal["auto"] = "auto",
+        *,
+        min_confidence: float = 0.0,
+        decoder: str = "greedy",
+        batch_size: int = BATCH,
+    ) -> Iterator[Recognition | JphtrError]:
+        """Text of many pictures, in their order.
+
+        A picture that cannot be read yields its error in its place; the others are read all the same.
+        Pictures are taken from the iterable a few batches ahead and run together with others of like width,
+        which does not change what is read. The other parameters are those of `read`.
+        """
+        options = _Options(direction, min_confidence, decoder)
+        source = iter(pictures)
+        while window := list(islice(source, batch_size * _WINDOW)):
+            yield from self._read_window(window, options, batch_size)
+
+    def _read_window(
+        self, pictures: Sequence[Picture], options: _Options, batch_size: int
+    ) -> list[Recognition | JphtrError]:
+        results: list[Recognition | JphtrError | None] = [None] * len(pictures)
+        tries: list[_Try] = []
+        for index, picture in enumerate(pictures):
+            try:
+                strips = _strips(picture, options.direction)
+            except JphtrError as error:
+                results[index] = error
+                continue
+            tries += [_Try(index, strip) for strip in strips if strip.has_ink]
+            results[index] = Recognition("", 0.0, (), strips[0].direction, name_of(picture))
+        for batch in _batches(tries, batch_size):
+            try:
+                found = self._run(batch, options)
+            except JphtrError as error:
+                for one in batch:
+                    results[one.index] = error
+                continue
+            for one, reading in zip(batch, found, strict=True):
+                before = results[one.index]
+                if isinstance(before, Recognition) and _is_better(reading, before):
+                    results[one.index] = replace(reading, path=before.path)
+        return [result for result in results if result is not None]
+
+    def _run(self, batch: Sequence[_Try], options: _Options) -> list[Recognition]:
+        """One run of the net over strips of like width."""
+        widths = np.array([one.strip.gray.shape[1] for one in batch], np.int64)
+        frames = -(-widths // STRIDE)
+        gray = np.full((len(batch), HEIGHT, int(frames.max()) * STRIDE), 255, np.uint8)
+        for row, one in zip(gray, batch, strict=True):
+            row[:, : one.strip.gray.shape[1]] = one.strip.gray
+        try:
+            labels, log_probs = self._session.run(["labels", "log_probs"], {"gray": gray, "widths": widths})
+        except _RUNTIME_ERRORS as error:
+            raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {_gist(error)}") from None
+        if labels.max(initial=0) >= len(self._chars):
+            raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
+        decode = DECODERS[options.decoder]
+        return [
+            self._recognition(
+                decode(labels[n, :length], log_probs[n, :length]), one.strip, options.min_confidence
+            )
+            for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True))
+        ]
+
+    def _recognition(self, found: Sequence[FrameSpan], strip: Strip, min_confidence: float) -> Recognition:
+        spans = []
+        for span, (x0, y0, x1, y1) in zip(found, boxes(found, strip.gray), strict=True):
+            char = self._chars[span.label]
+            others = tuple((self._chars[label], p) for label, p in span.alternatives)
+            if span.confidence < min_confidence:
+                char, others = GETA, ((char, span.confidence), *others)
+            spans.append(CharSpan(char, strip.to_source(x0, x1, y0, y1), span.confidence, others))
+        text = "".join(span.char for span in spans)
+        return Recognition(
+            text, _geometric_mean([s.confidence for s in spans]), tuple(spans), strip.direction
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """How to read, the same for every picture of a call."""
+
+    direction: Direction | Literal["auto"]
+    min_confidence: float
+    decoder: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One way to look at the picture at `index`."""
+
+    index: int
+    strip: Strip
+
+
+def _session(path: Path, threads: int | None) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _RUNTIME_ERRORS as error:
+        raise ModelError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} refuses it: {_gist(error)}"
+        ) from None
+    names = {port.name for port in (*session.get_inputs(), *session.get_outputs())}
+    if lacking := {"gray", "widths", "labels", "log_probs"} - names:
+        raise ModelError(f"{path}: a line model without {', '.join(sorted(lacking))}; export it again")
+    return session
+
+
+def _strips(picture: Picture, direction: Direction | Literal["auto"]) -> list[Strip]:
+    """The strip of a picture, or both if its shape does not say how it runs.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, is too small to hold a character or too long for one line.
+    """
+    gray = load_gray(picture)
+    name = name_of(picture) or "picture"
+    shorter, longer = sorted(gray.shape)
+    size = f"{gray.shape[1]} x {gray.shape[0]} pixels"
+    if longer < _LEAST:
+        raise ImageError(f"{name}: {size} cannot hold a character; give a larger picture")
+    if longer * HEIGHT > shorter * 2 * _LONGEST:  # before a strip of that length is made
+        raise ImageError(f"{name}: {size} is too long for one line; cut it into parts")
+    strips = [prepare(gray, way) for way in _ways(gray, direction)]
+    if max(strip.gray.shape[1] for strip in strips) > _LONGEST:
+        raise ImageError(f"{name}: {size} is too long for one line; cut it into parts")
+    return strips
+
+
+def _ways(gray: Gray, direction: Direction | Literal["auto"]) -> tuple[Direction, ...]:
+    if direction != "auto":
+        return (direction,)
+    likely, sure = guess_direction(gray)
+    other: Direction = "horizontal" if likely == "vertical" else "vertical"
+    return (likely,) if sure else (likely, other)
+
+
+def _batches(tries: Sequence[_Try], batch_size: int) -> Iterator[list[_Try]]:
+    """Strips of like width together: at most `batch_size`, and so many that a run keeps within its memory."""
+    batch: list[_Try] = []
+    for one in sorted(tries, key=lambda t: t.strip.gray.shape[1]):
+        if batch and (
+            len(batch) >= batch_size or (len(batch) + 1) * one.strip.gray.shape[1] > _BATCH_COLUMNS
+        ):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _is_better(reading: Recognition, before: Recognition) -> bool:
+    """Whether to keep `reading` rather than the one `before`: some text, then more confidence."""
+    if not reading.text:
+        return False
+    return not before.text or reading.confidence > before.confidence
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    """Of probabilities; 0.0 of none, because nothing read is nothing to be sure of."""
+    if not values:
+        return 0.0
+    return math.exp(sum(math.log(max(v, 1e-12)) for v in values) / len(values))
+
+
+def _gist(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

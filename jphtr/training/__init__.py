@@ -1,0 +1,1 @@
+"""Training: composed lines in batches, losses, one loop, and the folder that a run leaves."""

@@ -1,0 +1,137 @@
+"""Weights and training states in files: safetensors throughout, written whole or not at all, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from jphtr.bundle import KEY, Header, header_json, read_header
+from jphtr.charset import Charset
+from jphtr.errors import CharsetError, ModelError, require
+
+Resize = Literal["fail", "union", "new"]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name shows the old content or the new one, whenever the power goes."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], header: Header) -> None:
+    """Write the weights of a model with the header that explains them."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+    write_whole(path, save(tensors, {KEY: header_json(header)}))
+
+
+def load_weights(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Header and weights of a `.safetensors` file, or of an `.onnx` file that `jphtr export` wrote.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, broken, or not a model of jphtr.
+    """
+    header = read_header(path)
+    if path.suffix == ".onnx":
+        onnx = require("onnx")
+        graph = onnx.load(str(path)).graph
+        arrays = {i.name: onnx.numpy_helper.to_array(i).copy() for i in graph.initializer if "." in i.name}
+        return header, {name: torch.from_numpy(a) for name, a in arrays.items()}
+    try:
+        with safe_open(path, "pt") as file:
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole safetensors file ({error}); copy it again") from None
+
+
+def save_state(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write everything that a run needs to go on: tensors by name, and the rest as JSON in the file's metadata."""
+    cpu = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_whole(path, save(cpu, {"state": json.dumps(state)}))
+
+
+def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_state` wrote.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or not a training state.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            state = json.loads((file.metadata() or {})["state"])
+            return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; the run was ended before its first checkpoint, start it anew") from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: not a training state ({error})") from None
+
+
+def resized(old: Charset, wanted: Charset, how: Resize, path: Path) -> Charset:
+    """The charset of a net that starts from a model with another one.
+
+    "fail" wants them equal, "union" keeps the model's labels and adds the wanted characters behind them, "new" takes
+    the wanted charset.
+
+    Raises
+    ------
+    CharsetError
+        If they differ and `how` is "fail".
+    """
+    if old == wanted or how == "new":
+        return wanted
+    if how == "union":
+        have = frozenset(old.chars)
+        return Charset([*old.chars[1:], *(c for c in wanted.chars if c not in have)])
+    more, less = len(set(wanted.chars) - set(old.chars)), len(set(old.chars) - set(wanted.chars))
+    raise CharsetError(
+        f"{path}: its charset differs from data.charset ({more} characters are new, {less} left out,"
+        " or the order is another); add --resize union or --resize new"
+    )
+
+
+@torch.no_grad()
+def fill(net: nn.Module, weights: Mapping[str, Tensor], old: Charset, new: Charset, path: Path) -> int:
+    """Copy weights into a net, the rows of its output layer by character; returns how many rows are new.
+
+    Raises
+    ------
+    ModelError
+        If the weights are not those of a net of this shape.
+    """
+    labels = {char: label for label, char in enumerate(old.chars)}
+    pairs = [(row, labels[char]) for row, char in enumerate(new.chars) if char in labels]
+    rows = torch.tensor(pairs).T
+    state = net.state_dict()
+    for name, into in state.items():
+        if name not in weights:
+            if name.endswith("num_batches_tracked"):  # only counts steps; models leave it out
+                continue
+            raise ModelError(f"{path}: has no weights {name!r}; it is a model of another net")
+        given = weights[name].to(into.dtype)
+        if name.startswith("head."):
+            if given.shape[1:] != into.shape[1:] or len(given) != len(old):
+                raise ModelError(f"{path}: {name} is {tuple(given.shape)}, the net wants {tuple(into.shape)}")
+            into[rows[0]] = given[rows[1]].to(into.device)
+        elif given.shape == into.shape:
+            into.copy_(given)
+        else:
+            raise ModelError(f"{path}: {name} is {tuple(given.shape)}, the net wants {tuple(into.shape)}")
+    return len(new) - len(pairs)

@@ -1,0 +1,86 @@
+"""Where a net runs: device, number format, threads, and which of how many processes this is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+
+from jphtr.errors import SettingsError
+from jphtr.settings import Precision, RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The device, the number format of autocast (None computes in float32), and this process among `ranks`."""
+
+    device: torch.device
+    half: torch.dtype | None
+    rank: int = 0
+    ranks: int = 1
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which the trunk runs."""
+        return torch.autocast(self.device.type, self.half, enabled=self.half is not None)
+
+    def average(self, net: nn.Module, *numbers: float) -> list[float]:
+        """Average gradients, batch-norm statistics and some numbers over all processes; the numbers come back."""
+        if self.ranks == 1:
+            return list(numbers)
+        tensors = [p.grad for p in net.parameters() if p.grad is not None]
+        tensors += [b for b in net.buffers() if b.is_floating_point()]
+        extra = torch.tensor(numbers, dtype=torch.float32, device=self.device)
+        flat = torch.cat([t.flatten() for t in tensors] + [extra])
+        distributed.all_reduce(flat)
+        flat /= self.ranks
+        start = 0
+        for t in tensors:
+            t.copy_(flat[start : start + t.numel()].view_as(t))
+            start += t.numel()
+        return [float(x) for x in flat[start:].tolist()]
+
+    def leave(self) -> None:
+        """End the company of the other processes."""
+        if self.ranks > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def settle(settings: RunSettings) -> Hardware:
+    """Choose the device and the number format, set the threads, and join the other processes that torchrun started.
+
+    Raises
+    ------
+    SettingsError
+        If a GPU is asked for and there is none.
+    """
+    ranks, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    there = torch.cuda.is_available()
+    if settings.device == "cuda" and not there:
+        raise SettingsError("run.device: no CUDA device is found; use --device cpu")
+    if there and settings.device != "cpu":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+    else:
+        device = torch.device("cpu")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        torch.set_num_threads(settings.threads or max(1, cores // ranks - settings.workers))
+    if ranks > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Hardware(device, half(settings.precision, device), rank, ranks)
+
+
+def half(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The number format of autocast: bf16 by itself on GPUs and on CPUs that multiply it in hardware (AMX)."""
+    if precision == "auto":
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        # without AMX bf16 is a storage format, several times slower than fp32
+        supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+        return torch.bfloat16 if supported is not None and supported() else None
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+

@@ -1,0 +1,338 @@
+"""The command line as a stranger meets it: every picture tried, one clear line for each failure."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from test_image import bomb
+from toy_model import draw, write_toy
+
+from jphtr.cli import COMMANDS, main
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("model") / "line.onnx")
+
+
+@pytest.fixture
+def run(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: object, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(main, ["read", "-m", str(model), *map(str, args)], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+def save(name: str, text: str, **options: object) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw(text, **options)).save(path)  # type: ignore[arg-type]
+    return path
+
+
+def test_one_picture_prints_its_bare_text(run: Run) -> None:
+    result = run(save("a.png", "あい漢"))
+    assert (result.stdout, result.stderr, result.exit_code) == ("あい漢\n", "", 0)
+
+
+def test_several_print_path_and_text(run: Run) -> None:
+    save("s/a.png", "あい")
+    save("s/deep/b.webp", "うえお", direction="vertical")
+    assert run("s").stdout == "s/a.png: あい\ns/deep/b.webp: うえお\n"
+    assert run("s/*.png", "s/deep").stdout == "s/a.png: あい\ns/deep/b.webp: うえお\n"
+    assert run("s/deep").stdout == "うえお\n"
+
+
+def test_standard_input(run: Run) -> None:
+    data = save("a.png", "あい漢").read_bytes()
+    assert run("-", stdin=data).stdout == "あい漢\n"
+    assert run("a.png", "-", stdin=data).stdout == "a.png: あい漢\n-: あい漢\n"
+    assert json.loads(run("-", "-f", "json", stdin=data).stdout)[0]["path"] == "-"
+    result = run("-", stdin=b"")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "jphtr: error: -: is empty (0 bytes)\n"
+
+
+def test_formats_and_output(run: Run) -> None:
+    save("a.png", "あい")
+    assert run("a.png", "-f", "tsv").stdout.startswith("a.png\tあい\t0.9")
+    for name, option in [("out.json", []), ("out.txt", ["-f", "json"])]:
+        result = run("a.png", "-o", name, *option)
+        assert result.stdout == ""
+        (entry,) = json.loads(Path(name).read_text("utf-8"))
+        assert entry["text"] == "あい"
+        assert entry["path"] == "a.png"
+        assert entry["direction"] == "horizontal"
+        assert entry["model"] == "toy 0.0"
+        assert len(entry["chars"]) == 2
+        assert len(entry["chars"][0]["alternatives"]) == 3
+    run("a.png", "-o", "out.jsonl", "--top-k", 0)
+    assert json.loads(Path("out.jsonl").read_text("utf-8"))["chars"][0]["alternatives"] == []
+    assert sorted(p.name for p in Path().iterdir()) == ["a.png", "out.json", "out.jsonl", "out.txt"]
+
+
+def test_an_output_that_fails_leaves_the_old_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    save("a.png", "あい")
+    Path("out.txt").write_text("old")
+
+    def interrupted(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jphtr.reader.Reader.read_many", interrupted)
+    assert run("a.png", "-o", "out.txt").exit_code == 1
+    assert Path("out.txt").read_text() == "old"
+    assert sorted(p.name for p in Path().iterdir()) == ["a.png", "out.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no /dev/null")
+def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
+    assert run(save("a.png", "あい"), "-o", "/dev/null", "-f", "text").exit_code == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_output_through_a_link(run: Run) -> None:
+    save("a.png", "あい")
+    Path("real.txt").write_text("old")
+    Path("link.txt").symlink_to("real.txt")
+    run("a.png", "-o", "link.txt")
+    assert Path("link.txt").is_symlink()
+    assert Path("real.txt").read_text("utf-8") == "あい\n"
+
+
+def test_unwritable_output(run: Run) -> None:
+    result = run(save("a.png", "あい"), "-o", "none/out.txt")
+    assert result.exit_code == 1
+    assert result.stderr == "jphtr: error: none/out.txt: cannot be written: No such file or directory\n"
+
+
+def test_min_confidence_and_direction(run: Run) -> None:
+    path = save("a.png", "あい漢")
+    assert run(path, "--min-confidence", 1).stdout == "〓〓〓\n"
+    assert run(path, "--direction", "horizontal").stdout == "あい漢\n"
+    assert run(path, "--direction", "vertical").stdout != "あい漢\n"
+
+
+def test_batch_size_and_threads_change_nothing(run: Run) -> None:
+    for i in range(7):
+        save(f"s/{i}.png", "あい漢、"[: 1 + i % 4] + "お", direction="vertical" if i % 2 else "horizontal")
+    assert run("s").stdout == run("s", "-B", 1).stdout == run("s", "-B", 3, "--threads", 1).stdout
+
+
+def test_bad_pictures_are_named_and_the_others_read(run: Run) -> None:
+    save("01-good.png", "あい漢")
+    whole = Path("01-good.png").read_bytes()
+    gray = draw("あい漢")
+    Path("02-truncated.png").write_bytes(whole[: len(whole) // 2])
+    Path("03-empty.png").touch()
+    Image.new("L", (1, 1)).save("04-one-pixel.png")
+    save("05-wide.png", "あい漢、うえお" * 51)
+    Image.fromarray(gray.astype(np.uint16) * 257).save("06-deep.png")
+    Image.fromarray(gray).convert("RGB").convert("CMYK").save("07-cmyk.jpg", quality=95)
+    alpha = Image.fromarray(np.where(gray < 128, 1, 0).astype(np.uint8)).convert("P")
+    alpha.putpalette([0, 0, 0, 20, 20, 20])
+    alpha.save("08-alpha.png", transparency=0)
+    Image.fromarray(gray).save(
+        "09-animated.gif", save_all=True, append_images=[Image.new("L", gray.shape[::-1], 9)]
+    )
+    Path("10-text.png").write_text("これは絵ではない", "utf-8")
+    Path("11-bomb.png").write_bytes(bomb())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(gray))).save("12-turned.png", exif=exif)
+    Image.fromarray(255 - gray).save("13-light-on-dark.png")
+    Image.new("L", (300, 48), 255).save("14-blank.png")
+    Path("15-folder").mkdir()
+
+    result = run(*sorted(p for p in Path().iterdir()), "16-missing.png", "17-*.png")
+    assert result.exit_code == 1
+    read = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    good = (
+        "01-good.png",
+        "06-deep.png",
+        "07-cmyk.jpg",
+        "08-alpha.png",
+        "09-animated.gif",
+        "12-turned.png",
+        "13-light-on-dark.png",
+    )
+    assert read == dict.fromkeys(good, "あい漢") | {"05-wide.png": "あい漢、うえお" * 51, "14-blank.png": ""}
+    reasons = [
+        ("02-truncated.png", "broken"),
+        ("03-empty.png", "0 bytes"),
+        ("04-one-pixel.png", "cannot hold a character"),
+        ("10-text.png", "not a picture"),
+        ("11-bomb.png", "pixels"),
+        ("15-folder", "no pictures in this folder"),
+        ("16-missing.png", "no such file"),
+        ("17-*.png", "no such file"),
+    ]
+    for line, (name, why) in zip(result.stderr.splitlines(), reasons, strict=True):
+        assert line.startswith(f"jphtr: error: {name}: ")
+        assert why in line
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_unreadable_picture(run: Run) -> None:
+    save("a.png", "あい").chmod(0)
+    save("b.png", "うえ")
+    result = run("a.png", "b.png")
+    assert (result.exit_code, result.stdout) == (1, "b.png: うえ\n")
+    assert result.stderr == "jphtr: error: a.png: permission denied; make the file readable\n"
+
+
+def test_a_name_with_a_line_break_is_still_one_line(run: Run) -> None:
+    assert run("no\nsuch.png").stderr.count("\n") == 1
+
+
+def test_wrong_use_is_exit_code_2(run: Run) -> None:
+    save("a.png", "あい")
+    save("b.png", "あい")
+    for args in [
+        (),
+        ("a.png", "-f", "xls"),
+        ("a.png", "-o", "out.xls"),
+        ("a.png", "--direction", "up"),
+        ("a.png", "-B", "0"),
+        ("a.png", "--min-confidence", "2"),
+        ("a.png", "b.png", "-v", "vis.png"),
+        ("a.png", "--no-such-flag"),
+    ]:
+        result = run(*args)
+        assert result.exit_code == 2, args
+        assert result.stdout == ""
+    assert CliRunner().invoke(main, ["raed"]).exit_code == 2
+
+
+def test_a_missing_model_is_one_line(run: Run) -> None:
+    result = run(save("a.png", "あい"), "-m", "none.onnx")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "jphtr: error: none.onnx: no such model file\n"
+
+
+def size_of(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_vis_of_one_and_of_several(run: Run) -> None:
+    for name in ("x/a.png", "y/a.png", "y/b.jpg"):
+        save(name, "あい漢")
+    assert run("x/a.png", "-v", "vis.png").stdout == "あい漢\n"
+    assert size_of("vis.png")[1] > 52
+    assert run("x", "y", "-v", "drawn").exit_code == 0
+    assert sorted(p.name for p in Path("drawn").iterdir()) == ["a-2.png", "a.png", "b.png"]
+    data = Path("x/a.png").read_bytes()
+    assert run("-", "-v", "in.png", stdin=data).exit_code == 0
+    assert size_of("in.png") == size_of("vis.png")
+
+
+def test_vis_without_a_font_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jphtr.formats.overlay._LIKELY", ())
+    result = run(save("a.png", "あい"), "-v", "vis.png")
+    assert result.stdout == "あい\n"
+    assert "--font" in result.stderr
+    assert Path("vis.png").exists()
+    assert run("a.png", "-v", "vis.png", "--font", "a.png").exit_code == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "-h"])
+    assert result.exit_code == 0, result.output
+    assert "--help" in result.stdout
+
+
+def test_info(model: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["info", str(model)])
+    assert result.exit_code == 0
+    assert "toy" in result.stdout
+    header = json.loads(CliRunner().invoke(main, ["info", "--json", str(model)]).stdout)
+    assert header["name"] == "toy"
+    (tmp_path / "x.onnx").write_text("no model")
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "x.onnx")])
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def python(code: str, *args: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, args)],
+        capture_output=True,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+def test_reading_never_imports_torch(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save("a.png", "あい漢")
+    code = (
+        "import sys; from jphtr.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        "heavy = {'torch', 'torchvision', 'timm', 'onnx', 'cv2', 'pydantic', 'h5py'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    done = python(code, "read", "-m", model, "a.png", PYTHONPATH=_checkout())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == "あい漢\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom jphtr.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'PIL', 'onnxruntime', 'torch', 'h5py'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = python(code, PYTHONPATH=_checkout())
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "euc_jp"}]
+)
+def test_output_is_utf8_whatever_the_locale(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save("a.png", "あい漢")
+    code = "import sys; from jphtr.cli import main; main(sys.argv[1:])"
+    done = python(code, "read", "-m", model, "a.png", "a.png", PYTHONPATH=_checkout(), **locale)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8") == "a.png: あい漢\n" * 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
+def test_a_reader_that_goes_away_is_no_disaster(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i in range(40):
+        save(f"s/{i:02}.png", "あい漢")
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with io.FileIO(write_end, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "jphtr", "read", "-m", str(model), "s"],
+            stdout=closed, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": _checkout()}, check=False,
+        )  # fmt: skip
+    assert done.stderr == b""
+
+
+def _checkout() -> str:
+    return str(Path(__file__).resolve().parents[1])
