@@ -101,10 +101,14 @@ def expand(inputs: Iterable[str]) -> Iterator[str]:
             yield item
         elif path.is_dir():
             yield from pictures_in(path) or [item]
-        elif matches := sorted(glob(item, recursive=True)) if has_magic(item) else []:
+        elif matches := _matches(item):
             yield from expand(matches)
         else:
             yield item
+
+
+def _matches(pattern: str) -> list[str]:
+    return sorted(glob(pattern, recursive=True)) if has_magic(pattern) else []  # noqa: PTH207 (it may be absolute)
 
 
 def pictures_in(folder: Path) -> list[str]:

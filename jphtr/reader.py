@@ -208,6 +208,8 @@ def _session(path: Path, threads: int | None) -> Any:
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
+    # plans made for one shape do not serve the next, and cost a long line 60 MB
+    options.enable_mem_pattern = False
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _RUNTIME_ERRORS as error:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 
 from jphtr.charset import Charset
 from jphtr.records import CharSpan, Line
 from jphtr.settings import TrainLineSettings, assign
+from jphtr.training.loop import train_line
 
 CHARS = "あいうえおかきくけこ日月火水木金土人口山"
 _CELL, _BLOCK = 32, 8  # pixels of a character and of a block of its pattern
@@ -64,3 +71,14 @@ def settings(charset_file: str, **values: object) -> TrainLineSettings:
         "run.valid_every": 100, "run.log_every": 5, "run.tensorboard": False,
     }  # fmt: skip
     return assign(TrainLineSettings(), small | {k.replace("__", "."): v for k, v in values.items()})
+
+
+@cache
+def trained() -> Path:
+    """A run folder whose net reads the toy world without a mistake; trained once in a test run."""
+    folder = Path(tempfile.mkdtemp(prefix="jphtr-toy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "charset.txt").write_text(CHARS, "utf-8")
+    outcome = train_line(settings(str(folder / "charset.txt")), folder / "run", open_source=lambda _: ToyComposer())
+    assert outcome.finished and outcome.cer == 0.0
+    return outcome.folder

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from jphtr import __version__
 from jphtr.errors import JphtrError
 
 # name -> (module, attribute, what `jphtr --help` says)
@@ -66,19 +67,9 @@ def complain(error: JphtrError | str) -> None:
     click.echo(f"jphtr: error: {line}", err=True)
 
 
-def version() -> str:
-    """Of the installed jphtr."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("jphtr")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
-
-
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"jphtr {version()}")
+        click.echo(f"jphtr {__version__}")
         ctx.exit()
 
 

@@ -13,7 +13,8 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import click
 
-from jphtr.cli import complain, version
+from jphtr import __version__
+from jphtr.cli import complain
 from jphtr.errors import DataError, JphtrError, SettingsError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
 
     name = "format"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         from jphtr.formats import FORMATS
 
         return f"[{'|'.join(FORMATS)}]"
@@ -107,8 +108,7 @@ def read(
     standard input. One picture prints its bare text, several print "path: text". Exit code 1 says that some
     could not be read.
     """
-    from jphtr.formats import FORMATS, of_file
-    from jphtr.formats.style import Style
+    from jphtr.formats import FORMATS, Style, of_file
     from jphtr.image import expand
     from jphtr.reader import Reader
 
@@ -125,7 +125,7 @@ def read(
     reader = Reader(model, threads=threads)
     run = _Run(reader, names, direction, min_confidence, batch_size)
     header = reader.header
-    style = Style(len(names) > 1, top_k, f"{header.name} {header.version}".strip(), version())
+    style = Style(len(names) > 1, top_k, f"{header.name} {header.version}".strip(), __version__)
     results = run.results() if vis is None else run.drawn(vis, font)
     with warnings.catch_warnings(), _opened(output) as file:
         warnings.filterwarnings("ignore", module="PIL")  # what matters of a picture's flaws comes as an error
@@ -240,7 +240,7 @@ def _opened(output: str) -> Iterator[IO[str]]:
             if beside != path:
                 os.fsync(file.fileno())
         if beside != path:
-            os.replace(beside, path)
+            beside.replace(path)
     except OSError as error:
         raise DataError(f"{output}: cannot be written: {error.strerror or error}") from None
     finally:

@@ -82,7 +82,7 @@ class Composer:
         direction = direction or ("vertical" if rng.random() < settings.vertical else "horizontal")
         style = style or self._styles[int(rng.choice(len(self._styles), p=self._style_p))]
         empty = text is None and rng.random() < settings.empty
-        wanted = "あ" if empty else text if text is not None else self.texts.draw(rng)
+        wanted = self.charset.chars[1] if empty else text if text is not None else self.texts.draw(rng)
         writer = self._writer(style, wanted, rng)
         hand = self._hand(writer, style, rng)
         placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, wanted, rng, writer))
@@ -128,7 +128,7 @@ class Composer:
     def _writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
         """A writer of the style who has the text's characters: the best of three drawn ones."""
         pool = self.atlas.by_style[style]
-        labels = self.charset.encode(text.replace(" ", "") or "あ")
+        labels = self.charset.encode(text.replace(" ", "") or text)
         best, most = -1, -1.0
         for _ in range(3):
             writer = int(pool[int(rng.integers(len(pool)))])
@@ -167,8 +167,8 @@ class Composer:
                 continue
             count = int(rng.integers(1, 4))
             for place in range(count):
-                label = self.charset.label(chr(int(rng.integers(ord("あ"), ord("ん") + 1))))
-                patch = self.atlas.patch(writer, label, 0, rng)
+                kana = chr(int(rng.integers(ord("あ"), ord("ん") + 1)))
+                patch = self.atlas.patch(writer, self.charset.label(kana), 0, rng) if self.charset.covers(kana) else None
                 if patch is None or np.isnan(patch.em[0]):
                     continue
                 x = float(box[0]) / _EM - margin / _EM + place * size

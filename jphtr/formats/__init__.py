@@ -12,6 +12,8 @@ from jphtr.formats.plain import text, tsv
 from jphtr.formats.style import Style
 from jphtr.records import Recognition
 
+__all__ = ["FORMATS", "Format", "Style", "of_file"]
+
 
 @dataclass(frozen=True, slots=True)
 class Format:

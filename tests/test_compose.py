@@ -1,0 +1,183 @@
+"""Composed lines: boxes against rendered ink, the same line from the same seed, and every table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2")
+pytest.importorskip("pydantic")
+
+from jphtr.charset import Charset, default
+from jphtr.compose import Composer
+from jphtr.compose.ink import INKS
+from jphtr.compose.paper import PAPERS
+from jphtr.compose.samples import contact_sheet, write_samples
+from jphtr.compose.text import KINDS, TextSource, load_corpus
+from jphtr.errors import DataError
+from jphtr.records import Glyph, Line
+from jphtr.settings import ComposeSettings
+from jphtr.store import write_glyphs
+
+CHARS = Charset("日本語漢字かなをっ、。ーABC0123456789 ")
+CLEAN = {"degraded": 0.0, "worn_ink": 0.0, "neighbours": 0.0, "empty": 0.0, "em_px": (40.0, 48.0)}
+PRINT = {"styles": {"print": 1.0}, "mix": {"sentence": 1.0}}
+
+
+def glyphs() -> Iterator[Glyph]:
+    """Solid blocks: full-width signs fill the em but for a rim, 、。 sit in their corner, letters are half as wide."""
+    for index, char in enumerate(CHARS.chars[1:]):
+        if char == " ":
+            continue
+        narrow = char.isascii()
+        gray = np.full((64, 64), 255, np.uint8)
+        if char in "、。":
+            gray[44:54, 10:20] = 0
+        elif char == "ー":
+            gray[28:36, 12:52] = 0
+        elif char == "っ":
+            gray[28:52, 16:44] = 0
+        else:
+            gray[12:52, 12 : 28 if narrow else 52] = 0
+        meta = {"form": 0, "em": (8.0, 8.0, 56.0, 56.0), "advance": 0.5 if narrow else 1.0, "style": "print"}
+        yield Glyph(gray, char, "block", "toy", index, meta)
+
+
+@pytest.fixture(scope="module")
+def composer(tmp_path_factory: pytest.TempPathFactory) -> Composer:
+    folder = tmp_path_factory.mktemp("glyphs")
+    write_glyphs(folder / "toy.h5", glyphs(), CHARS)
+    (folder / "text.txt").write_text("日本語をかなと漢字\nかな、漢字。日本ーっ\n日本ABC012語\n", "utf-8")
+    settings = ComposeSettings(**CLEAN, **PRINT, min_chars=2, max_chars=12)
+    return Composer(settings, CHARS, [folder / "toy.h5"], [folder / "text.txt"])
+
+
+def ink_box(line: Line, box: tuple[float, float, float, float]) -> np.ndarray:
+    x0, y0, x1, y1 = (round(v) for v in box)
+    return line.gray[max(0, y0) : y1, max(0, x0) : x1] < 128
+
+
+@pytest.mark.parametrize("direction", ["horizontal", "vertical"])
+def test_boxes_hold_the_ink(composer: Composer, direction: str) -> None:
+    for seed in range(25):
+        line = composer.line(np.random.default_rng([1, seed]), direction=direction)  # type: ignore[arg-type]
+        assert line.text == "".join(span.char for span in line.spans)
+        dark = line.gray < 128
+        covered = np.zeros_like(dark)
+        for span in line.spans:
+            if span.char == " ":
+                continue
+            inside = ink_box(line, span.box)
+            assert inside.mean() > 0.5, (seed, span)  # a block, at worst a slanted one, fills its box
+            x0, y0, x1, y1 = span.box
+            covered[max(0, int(y0) - 2) : int(y1) + 3, max(0, int(x0) - 2) : int(x1) + 3] = True
+        assert (dark & ~covered).sum() <= 0.01 * dark.sum(), seed
+        along = [(s.box[0] + s.box[2]) / 2 if direction == "horizontal" else (s.box[1] + s.box[3]) / 2 for s in line.spans]
+        pairs = [b - a for a, b in zip(along[:-1], along[1:], strict=True)]
+        assert all(step > -1 for step in pairs)
+
+
+def test_signs_of_a_vertical_line(composer: Composer) -> None:
+    """Without vertical forms ー is turned, and 、 goes to the upper right corner of its cell."""
+    line = composer.line(np.random.default_rng(3), direction="vertical", text="本ー本、本")
+    first, dash, _, comma, last = (span.box for span in line.spans)
+    assert dash[3] - dash[1] > 2 * (dash[2] - dash[0])
+    middle = (first[0] + first[2]) / 2
+    assert (comma[0] + comma[2]) / 2 > middle
+    assert comma[1] - line.spans[2].box[3] < last[1] - comma[3]
+
+
+def test_the_same_seed_gives_the_same_line(composer: Composer) -> None:
+    worn = composer.with_settings(ComposeSettings(**PRINT, min_chars=2, max_chars=12))
+    for seed in range(10):
+        one, two = (worn.line(np.random.default_rng([2, seed])) for _ in range(2))
+        assert (one.gray == two.gray).all()
+        assert (one.text, one.spans, one.writer) == (two.text, two.spans, two.writer)
+
+
+def test_worn_lines_keep_their_boxes_inside(composer: Composer) -> None:
+    worn = composer.with_settings(ComposeSettings(**PRINT, degraded=1.0, neighbours=1.0, empty=0.1, min_chars=1, max_chars=12))
+    empty = 0
+    for seed in range(60):
+        line = worn.line(np.random.default_rng([4, seed]))
+        height, width = line.gray.shape
+        assert line.gray.dtype == np.uint8
+        empty += not line.text
+        for span in line.spans:
+            x0, y0, x1, y1 = span.box
+            assert 0 <= x0 <= x1 <= width
+            assert 0 <= y0 <= y1 <= height
+    assert 0 < empty < 30
+
+
+@pytest.mark.parametrize("name", INKS)
+def test_inks(name: str) -> None:
+    ink = np.zeros((80, 300), np.uint8)
+    for x in range(20, 280, 12):
+        ink[30:50, x : x + 4] = 255
+    for seed in range(5):
+        out = INKS[name](ink.copy(), np.random.default_rng(seed))
+        assert out.shape == ink.shape
+        assert out.dtype == np.uint8
+        assert out.max() > 60, "the ink is gone"
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("em", [12.0, 40.0])
+def test_papers(name: str, em: float) -> None:
+    gray = np.full((int(1.4 * em), int(9 * em)), 255, np.uint8)
+    gray[int(0.3 * em) : int(em), :: max(3, int(em / 3))] = 0
+    gray = cv2.GaussianBlur(gray, (0, 0), 1.0)
+    before = gray.copy()
+    changed = False
+    for seed in range(8):
+        out = PAPERS[name][0](gray, em, np.random.default_rng(seed))
+        assert out.shape == gray.shape
+        assert out.dtype == np.uint8
+        assert (gray == before).all(), "the input was written to"
+        changed |= bool((out != gray).any())
+    assert changed
+
+
+def test_there_are_twenty_degradations() -> None:
+    assert len(PAPERS) >= 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("今日は良い天気で、学校へ行った。\nコーヒーを飲む（2杯）。\n", "utf-8")
+    charset = default()
+    source = TextSource(charset, load_corpus(charset, [tmp_path / "t.txt"]), {kind: 1.0}, (1, 20))
+    for seed in range(60):
+        text = source.draw(np.random.default_rng(seed))
+        assert text
+        assert text == text.strip()
+        assert "  " not in text
+        assert not charset.missing(text)
+
+
+def test_every_class_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("今日は良い天気で、学校へ行った。\n", "utf-8")
+    charset = default()
+    source = TextSource(charset, load_corpus(charset, [tmp_path / "t.txt"]), {"random": 1.0}, (20, 30))
+    rng = np.random.default_rng(0)
+    seen = {char for _ in range(6000) for char in source.draw(rng)}
+    assert len(set(charset.chars[1:]) - seen - {" "}) < 0.002 * len(charset)
+
+
+def test_samples_on_disk(composer: Composer, tmp_path: Path) -> None:
+    lines = write_samples(composer, tmp_path / "out", 6, 1)
+    rows = (tmp_path / "out" / "truth.tsv").read_text("utf-8").splitlines()
+    assert [row.split("\t")[1] for row in rows[1:]] == [line.text for line in lines]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 6
+    assert contact_sheet(lines).width >= 1280
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no\.txt"):
+        load_corpus(CHARS, [tmp_path / "no.txt"])
+    with pytest.raises(DataError, match=r"no\.h5"):
+        Composer(ComposeSettings(), CHARS, [tmp_path / "no.h5"], [])
