@@ -23,9 +23,7 @@ from jphtr.jouyou import JOUYOU
 
 BLANK = 0
 
-Script = Literal[
-    "hiragana", "katakana", "level1", "level2", "kanji", "latin", "digit", "punctuation", "other"
-]
+Script = Literal["hiragana", "katakana", "level1", "level2", "kanji", "latin", "digit", "punctuation", "other"]
 
 # Signs that share one shape under several code points; the left one is read as the right one, which JIS X 0208 holds.
 _ALIASES = {

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from jphtr.errors import DataError, JphtrError
 from jphtr.image import pictures_in
-from jphtr.metrics import NORMALISERS, Errors, Scores, align, count, interval, score
+from jphtr.metrics import NORMALISERS, Errors, Scores, cer, interval, score
 from jphtr.reader import BATCH, Reader
 from jphtr.records import Direction, Recognition
 
@@ -252,12 +252,8 @@ def table(report: Report, confusions: int = 20) -> str:
 def per_file(report: Report) -> str:
     """A tab-separated table, one line a row: path, errors, characters, confidence, truth, text, error."""
     rows = ["file\terrors\tchars\tconfidence\ttext\tread\terror"]
-    normalise = NORMALISERS["folded"]
     for line in report.lines:
-        if line.error:
-            errors = Errors()
-        else:
-            errors = count(align(normalise(line.truth.text), normalise(line.text)))
+        errors = Errors() if line.error else cer(line.truth.text, line.text, NORMALISERS["folded"])
         confidence = f"{line.confidence:.4f}"
         cells = (line.truth.path, errors.total, errors.chars, confidence, line.truth.text, line.text, line.error)
         rows.append("\t".join(str(cell).replace("\t", " ").replace("\n", " ") for cell in cells))

@@ -28,6 +28,7 @@ from jphtr.training.checkpoint import fill, load_weights, write_whole
 
 TOP = 8  # classes that are given for each frame
 _OPSET = 17  # understood by ONNX Runtime from 1.12 on
+_LARGEST = 65504.0  # that float16 holds
 _EPSILON = 1e-5  # of torch's batch norm
 _GATES = (0, 3, 1, 2)  # torch orders the gates of an LSTM input, forget, cell, output; ONNX input, output, forget, cell
 
@@ -94,6 +95,11 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     Inputs `gray` (N, 48, W) uint8, W a multiple of 8, and `widths` (N,) int64. Outputs `labels` int64 and `log_probs`
     float32, both (N, W / 8, 8): the most probable classes of each frame, best first; frames past a line's end hold
     the blank with log-probability 0.
+
+    Raises
+    ------
+    ModelError
+        If a weight does not fit into float16.
     """
     g = _Graph()
     state = {name: t.detach().cpu().numpy() for name, t in net.state_dict().items()}
@@ -103,6 +109,8 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
         if array.ndim == 1:  # small, and the variances of batch norm may be too small for float16
             return g.put(name, array.astype(np.float32))
         if name not in g.initialisers:
+            if not np.abs(array).max() < _LARGEST:
+                raise ModelError(f"{header.name}: {name} holds weights too large for float16; train with weight decay")
             g.put(name, array.astype(np.float16))
         return g.node("Cast", name, to=TensorProto.FLOAT)
 
@@ -137,7 +145,7 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
         return g.node("Unsqueeze", flat, g.ints(1, 2))
 
     half, quarter, eighth = mask(4), mask(2), mask(1)
-    x = g.node("Sub", g.put("white", np.float32(255)), g.node("Cast", "gray", to=TensorProto.FLOAT))
+    x = g.node("Sub", g.put("white", np.array(255, np.float32)), g.node("Cast", "gray", to=TensorProto.FLOAT))
     x = g.node("Unsqueeze", g.node("Div", x, "white"), g.ints(1))
     x = masked_unit(x, "down1", (2, 2), half)
     x = residual(masked_unit(x, "down2", (2, 2), quarter), "res2", quarter)
@@ -170,7 +178,7 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     x = g.node("Concat", g.node("Transpose", x, perm=[0, 2, 1]), y, axis=2)
     logits = linear(linear(x, "neck"), "head")
     if header.temperature != 1.0:
-        logits = g.node("Div", logits, g.put("temperature", np.float32(header.temperature)))
+        logits = g.node("Div", logits, g.put("temperature", np.array(header.temperature, np.float32)))
     g.nodes.append(
         helper.make_node(
             "TopK", [logits, g.ints(min(TOP, int(net.arch["classes"])))], ["top_logits", "top_labels"], axis=-1
@@ -179,7 +187,7 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     log_probs = g.node("Sub", "top_logits", g.node("ReduceLogSumExp", logits, axes=[2], keepdims=1))
     own = g.node("Unsqueeze", inside(1), g.ints(2))
     g.node("Where", own, "top_labels", g.scalar(BLANK), out="labels")
-    g.node("Where", own, log_probs, g.put("certain", np.float32(0)), out="log_probs")
+    g.node("Where", own, log_probs, g.put("certain", np.array(0, np.float32)), out="log_probs")
 
     graph = helper.make_graph(
         g.nodes,
@@ -246,8 +254,8 @@ def check(model: bytes, net: LineNet, header: Header, name: str) -> float:
     for row, width, in_batch, in_batch_probs in zip(gray, widths.tolist(), labels, log_probs, strict=True):
         count = -(-width // STRIDE)
         alone = {"gray": row[None, :, : count * STRIDE], "widths": np.array([width], np.int64)}
-        own, own_probs = session.run(["labels", "log_probs"], alone)
-        if np.abs(own_probs[0] - in_batch_probs[:count]).max() > 1e-3 or in_batch[count:].any():
+        (own,) = session.run(["log_probs"], alone)
+        if np.abs(own[0] - in_batch_probs[:count]).max() > 1e-3 or in_batch[count:].any():
             raise ModelError(f"{name}: a line of {width} px reads otherwise alone; this is a fault in the export")
     return apart
 

@@ -74,9 +74,7 @@ def guess_direction(gray: Gray) -> tuple[Direction, bool]:
     return ("vertical" if height > width else "horizontal"), longer >= 1.8
 
 
-def prepare(
-    gray: Gray, direction: Direction | Literal["auto"] = "auto", *, invert: bool | None = None
-) -> Strip:
+def prepare(gray: Gray, direction: Direction | Literal["auto"] = "auto", *, invert: bool | None = None) -> Strip:
     """Cut the text band out of a line picture, level its light, and scale it to a strip.
 
     Parameters
@@ -132,7 +130,9 @@ def _light(look: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     height, width = look.shape
     count = max(1, round(width / max(8, height)))
     size = -(-width // count)
-    padded = np.pad(look, ((0, 0), (0, count * size - width)), mode="symmetric" if width >= count * size - width else "edge")
+    padded = np.pad(
+        look, ((0, 0), (0, count * size - width)), mode="symmetric" if width >= count * size - width else "edge"
+    )
     blocks = np.sort(padded.reshape(height, count, size).swapaxes(0, 1).reshape(count, -1), axis=1)
     level = blocks[:, int(0.80 * (blocks.shape[1] - 1))]
     dark = blocks[:, int(0.015 * (blocks.shape[1] - 1))]

@@ -197,9 +197,7 @@ def _flattened(image: Image.Image) -> Gray:
 
 def _from_array(array: NDArray[Any], name: str) -> Gray:
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > 4):
-        raise ImageError(
-            f"{name}: an array of shape {array.shape} is no picture; give (H, W) or (H, W, channels)"
-        )
+        raise ImageError(f"{name}: an array of shape {array.shape} is no picture; give (H, W) or (H, W, channels)")
     if array.dtype.kind not in "buif":
         raise ImageError(f"{name}: an array of {array.dtype} is no picture; give uint8, uint16 or float")
     if array.dtype == bool:
@@ -230,11 +228,7 @@ def _why_not(path: Path, error: Exception) -> str:
     """Why a path could not be opened, and what to do."""
     if path.is_dir():  # Windows says "permission denied" here
         kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        return (
-            "is a folder; name the pictures in it"
-            if pictures_in(path)
-            else f"no pictures in this folder ({kinds})"
-        )
+        return "is a folder; name the pictures in it" if pictures_in(path) else f"no pictures in this folder ({kinds})"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):

@@ -28,6 +28,7 @@ _WINDOW = 8  # batches that are looked at together, so that lines of like width 
 _BATCH_COLUMNS = 16_384  # pixels of strip in one run; bounds the memory, a longer line runs alone
 _LONGEST = 65_536  # pixels of strip in one line, some 1,500 characters
 _LEAST = 8  # pixels of the longer side that a character needs
+_SHAPE_COUNTS = 0.5  # read both ways, the less likely way must halve the doubt to be believed
 _RUNTIME_ERRORS = (
     RuntimeError, ValueError, ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf, ort_errors.NoModel, ort_errors.NoSuchFile, ort_errors.NotImplemented,
@@ -57,13 +58,9 @@ class Reader:
         self.path = SHIPPED if model is None else Path(model)
         self.header = read_header(self.path)
         if self.path.suffix == ".safetensors":
-            raise ModelError(
-                f"{self.path}: holds weights for training; make a model for reading with: jphtr export"
-            )
+            raise ModelError(f"{self.path}: holds weights for training; make a model for reading with: jphtr export")
         if self.header.kind != "line":
-            raise ModelError(
-                f"{self.path}: a {self.header.kind} model does not read lines; give a line model"
-            )
+            raise ModelError(f"{self.path}: a {self.header.kind} model does not read lines; give a line model")
         self._chars = self.header.characters.chars
         self._session = _session(self.path, threads)
 
@@ -129,13 +126,14 @@ class Reader:
     ) -> list[Recognition | JphtrError]:
         results: list[Recognition | JphtrError | None] = [None] * len(pictures)
         tries: list[_Try] = []
+        doubts: dict[int, float] = {}
         for index, picture in enumerate(pictures):
             try:
                 strips = _strips(picture, options.direction)
             except JphtrError as error:
                 results[index] = error
                 continue
-            tries += [_Try(index, strip) for strip in strips if strip.has_ink]
+            tries += [_Try(index, strip, strip is strips[0]) for strip in strips if strip.has_ink]
             results[index] = Recognition("", 0.0, (), strips[0].direction, name_of(picture))
         for batch in _batches(tries, batch_size):
             try:
@@ -145,9 +143,10 @@ class Reader:
                     results[one.index] = error
                 continue
             for one, reading in zip(batch, found, strict=True):
-                before = results[one.index]
-                if isinstance(before, Recognition) and _is_better(reading, before):
-                    results[one.index] = replace(reading, path=before.path)
+                doubt = (1 - reading.confidence) * (_SHAPE_COUNTS if one.likely else 1)
+                if reading.text and doubt < doubts.get(one.index, math.inf):
+                    doubts[one.index] = doubt
+                    results[one.index] = replace(reading, path=name_of(pictures[one.index]))
         return [result for result in results if result is not None]
 
     def _run(self, batch: Sequence[_Try], options: _Options) -> list[Recognition]:
@@ -165,9 +164,7 @@ class Reader:
             raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
         decode = DECODERS[options.decoder]
         return [
-            self._recognition(
-                decode(labels[n, :length], log_probs[n, :length]), one.strip, options.min_confidence
-            )
+            self._recognition(decode(labels[n, :length], log_probs[n, :length]), one.strip, options.min_confidence)
             for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True))
         ]
 
@@ -180,9 +177,7 @@ class Reader:
                 char, others = GETA, ((char, span.confidence), *others)
             spans.append(CharSpan(char, strip.to_source(x0, x1, y0, y1), span.confidence, others))
         text = "".join(span.char for span in spans)
-        return Recognition(
-            text, _geometric_mean([s.confidence for s in spans]), tuple(spans), strip.direction
-        )
+        return Recognition(text, _geometric_mean([s.confidence for s in spans]), tuple(spans), strip.direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +191,11 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """One way to look at the picture at `index`."""
+    """One way to look at the picture at `index`; `likely` is the way that its shape suggests."""
 
     index: int
     strip: Strip
+    likely: bool
 
 
 def _session(path: Path, threads: int | None) -> Any:
@@ -213,9 +209,7 @@ def _session(path: Path, threads: int | None) -> Any:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _RUNTIME_ERRORS as error:
-        raise ModelError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} refuses it: {_gist(error)}"
-        ) from None
+        raise ModelError(f"{path}: ONNX Runtime {onnxruntime.__version__} refuses it: {_gist(error)}") from None
     names = {port.name for port in (*session.get_inputs(), *session.get_outputs())}
     if lacking := {"gray", "widths", "labels", "log_probs"} - names:
         raise ModelError(f"{path}: a line model without {', '.join(sorted(lacking))}; export it again")
@@ -223,7 +217,7 @@ def _session(path: Path, threads: int | None) -> Any:
 
 
 def _strips(picture: Picture, direction: Direction | Literal["auto"]) -> list[Strip]:
-    """The strip of a picture, or both if its shape does not say how it runs.
+    """The strip of a picture, or both if its shape does not say how it runs, the likelier first.
 
     Raises
     ------
@@ -256,21 +250,12 @@ def _batches(tries: Sequence[_Try], batch_size: int) -> Iterator[list[_Try]]:
     """Strips of like width together: at most `batch_size`, and so many that a run keeps within its memory."""
     batch: list[_Try] = []
     for one in sorted(tries, key=lambda t: t.strip.gray.shape[1]):
-        if batch and (
-            len(batch) >= batch_size or (len(batch) + 1) * one.strip.gray.shape[1] > _BATCH_COLUMNS
-        ):
+        if batch and (len(batch) >= batch_size or (len(batch) + 1) * one.strip.gray.shape[1] > _BATCH_COLUMNS):
             yield batch
             batch = []
         batch.append(one)
     if batch:
         yield batch
-
-
-def _is_better(reading: Recognition, before: Recognition) -> bool:
-    """Whether to keep `reading` rather than the one `before`: some text, then more confidence."""
-    if not reading.text:
-        return False
-    return not before.text or reading.confidence > before.confidence
 
 
 def _geometric_mean(values: Sequence[float]) -> float:

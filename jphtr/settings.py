@@ -28,94 +28,94 @@ class Section(BaseModel):
 class LineDataSettings(Section):
     """What lines are composed from; every stream of lines is a pure function of the run's seed."""
 
-    glyphs: tuple[Path, ...] = Field((), description="glyph files that training lines are composed from")
-    texts: tuple[Path, ...] = Field((), description="text files (UTF-8, one sentence a line) for training")
-    valid_glyphs: tuple[Path, ...] = Field((), description="glyph files of unseen writers for validation")
-    valid_texts: tuple[Path, ...] = Field((), description="text files of unseen documents for validation")
-    charset: str = Field("default", description="`default`, or a UTF-8 text file that holds every character once")
-    batch: int = Field(32, ge=1, description="lines in a batch")
-    pool: int = Field(16, ge=1, description="batches composed together and sorted by width, so that padding is small")
-    max_frames: int = Field(8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut")
-    valid_lines: int = Field(200, ge=1, description="lines in the fixed validation set")
-    valid_seed: int = Field(20_000, ge=0, description="seed of the validation set, apart from the run's seed")
+    glyphs: tuple[Path, ...] = Field(default=(), description="glyph files that training lines are composed from")
+    texts: tuple[Path, ...] = Field(default=(), description="text files (UTF-8, one sentence a line) for training")
+    valid_glyphs: tuple[Path, ...] = Field(default=(), description="glyph files of unseen writers for validation")
+    valid_texts: tuple[Path, ...] = Field(default=(), description="text files of unseen documents for validation")
+    charset: str = Field(default="default", description="`default`, or a UTF-8 text file that holds every character once")
+    batch: int = Field(default=32, ge=1, description="lines in a batch")
+    pool: int = Field(default=16, ge=1, description="batches composed together and sorted by width, so that padding is small")
+    max_frames: int = Field(default=8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut")
+    valid_lines: int = Field(default=200, ge=1, description="lines in the fixed validation set")
+    valid_seed: int = Field(default=20_000, ge=0, description="seed of the validation set, apart from the run's seed")
 
 
 class ComposeSettings(Section):
     """How composed lines look and what they say."""
 
     styles: dict[str, float] = Field(
-        {"print": 0.4, "hand": 0.22, "brush": 0.16, "display": 0.02, "pen": 0.07, "ballpoint": 0.05, "pencil": 0.03, "marker": 0.05},
+        default={"print": 0.4, "hand": 0.22, "brush": 0.16, "display": 0.02, "pen": 0.07, "ballpoint": 0.05, "pencil": 0.03, "marker": 0.05},
         description="weight of each style of writer; styles without a writer are left out",
     )
     mix: dict[str, float] = Field(
-        {
+        default={
             "sentence": 0.34, "flattened": 0.16, "rare": 0.15, "random": 0.06, "old": 0.08, "address": 0.04,
             "word": 0.04, "date": 0.03, "amount": 0.05, "latin": 0.03, "katakana": 0.02,
         },
         description="weight of each kind of text",
     )  # fmt: skip
-    addresses: tuple[Path, ...] = Field((), description="files of addresses, one a line")
-    words: tuple[Path, ...] = Field((), description="files of names and words; of a .tsv the first column")
-    vertical: Share = Field(0.38, description="share of vertical lines")
-    degraded: Share = Field(0.7, description="share of lines that paper, ink, light, camera or scanner have worn")
-    worn_ink: Share = Field(0.09, description="chance of each way in which a pen or a press may leave its ink")
-    neighbours: Share = Field(0.15, description="share of lines with parts of other lines in the picture")
-    empty: Share = Field(0.015, description="share of pictures without any text")
-    em_px: tuple[float, float] = Field((12.0, 56.0), description="least and most pixels of one character")
-    min_chars: int = Field(1, ge=1, description="characters in the shortest line")
-    max_chars: int = Field(30, ge=1, description="characters in the longest line")
+    addresses: tuple[Path, ...] = Field(default=(), description="files of addresses, one a line")
+    words: tuple[Path, ...] = Field(default=(), description="files of names and words; of a .tsv the first column")
+    vertical: Share = Field(default=0.38, description="share of vertical lines")
+    degraded: Share = Field(default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn")
+    worn_ink: Share = Field(default=0.09, description="chance of each way in which a pen or a press may leave its ink")
+    neighbours: Share = Field(default=0.15, description="share of lines with parts of other lines in the picture")
+    empty: Share = Field(default=0.015, description="share of pictures without any text")
+    em_px: tuple[float, float] = Field(default=(12.0, 56.0), description="least and most pixels of one character")
+    min_chars: int = Field(default=1, ge=1, description="characters in the shortest line")
+    max_chars: int = Field(default=30, ge=1, description="characters in the longest line")
 
 
 class LineNetSettings(Section):
     """The shape of the line net."""
 
-    widths: tuple[int, int, int, int] = Field((32, 64, 128, 256), description="channels of the four stages of the trunk")
-    hidden: int = Field(256, ge=1, description="LSTM units in each direction")
-    bottleneck: int = Field(192, ge=1, description="size of the features under the output layer")
+    widths: tuple[int, int, int, int] = Field(default=(32, 64, 128, 256), description="channels of the four stages of the trunk")
+    hidden: int = Field(default=256, ge=1, description="LSTM units in each direction")
+    bottleneck: int = Field(default=192, ge=1, description="size of the features under the output layer")
 
 
 class LineLossSettings(Section):
     """Framewise cross-entropy from the composer's boxes leads the way into CTC; both count per character."""
 
-    ctc_from: float = Field(0.05, ge=0, description="weight of CTC at the start")
-    ctc_to: float = Field(1.0, ge=0, description="weight of CTC once it has been raised")
-    ctc_until: Share = Field(0.1, description="part of the schedule over which the weight of CTC is raised")
-    ce_from: float = Field(1.0, ge=0, description="weight of the framewise cross-entropy at the start")
-    ce_to: float = Field(0.1, ge=0, description="weight that it keeps, so that spikes stay in the middle of glyphs")
-    ce_until: Share = Field(0.5, description="part of the schedule over which its weight is lowered")
-    blank: float = Field(0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1")
-    sampled: int = Field(1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them")
-    full_softmax_from: Share = Field(0.8, description="part of the schedule after which every column is computed")
+    ctc_from: float = Field(default=0.05, ge=0, description="weight of CTC at the start")
+    ctc_to: float = Field(default=1.0, ge=0, description="weight of CTC once it has been raised")
+    ctc_until: Share = Field(default=0.1, description="part of the schedule over which the weight of CTC is raised")
+    ce_from: float = Field(default=1.0, ge=0, description="weight of the framewise cross-entropy at the start")
+    ce_to: float = Field(default=0.1, ge=0, description="weight that it keeps, so that spikes stay in the middle of glyphs")
+    ce_until: Share = Field(default=0.5, description="part of the schedule over which its weight is lowered")
+    blank: float = Field(default=0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1")
+    sampled: int = Field(default=1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them")
+    full_softmax_from: Share = Field(default=0.8, description="part of the schedule after which every column is computed")
 
 
 class OptimSettings(Section):
     """AdamW under a warm-up and a decay to zero."""
 
-    lr: float = Field(2e-3, gt=0, description="highest learning rate")
-    warmup: int = Field(300, ge=0, description="steps over which the learning rate is raised")
-    decay: Literal["linear", "cosine"] = Field("linear", description="how the learning rate falls to zero")
-    betas: tuple[float, float] = Field((0.9, 0.99), description="decay of AdamW's two moments")
-    weight_decay: float = Field(0.02, ge=0, description="weight decay of matrices and kernels; biases and norms have none")
-    clip: float = Field(2.0, gt=0, description="largest norm of the gradient")
-    accumulate: int = Field(1, ge=1, description="batches whose gradients make one step")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are what is kept and scored")
+    lr: float = Field(default=2e-3, gt=0, description="highest learning rate")
+    warmup: int = Field(default=300, ge=0, description="steps over which the learning rate is raised")
+    decay: Literal["linear", "cosine"] = Field(default="linear", description="how the learning rate falls to zero")
+    betas: tuple[float, float] = Field(default=(0.9, 0.99), description="decay of AdamW's two moments")
+    weight_decay: float = Field(default=0.02, ge=0, description="weight decay of matrices and kernels; biases and norms have none")
+    clip: float = Field(default=2.0, gt=0, description="largest norm of the gradient")
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are what is kept and scored")
 
 
 class RunSettings(Section):
     """How long, where, and how often things are written."""
 
-    steps: int = Field(100_000, ge=1, description="optimizer steps of the whole schedule")
-    max_minutes: float | None = Field(None, gt=0, description="time of the whole schedule; whichever ends first, steps or this")
-    seed: int = Field(1, ge=0, description="seed of the weights and of the stream of lines")
-    workers: int = Field(1, ge=0, description="processes that compose lines; 0 composes between the steps")
-    threads: int = Field(0, ge=0, description="threads of the net on the CPU; 0 takes the cores that the workers leave")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the net runs; auto takes a GPU when there is one")
-    precision: Precision = Field("auto", description="auto is bf16 on a GPU or a CPU with AMX, else fp32")
-    valid_every: int = Field(1000, ge=1, description="steps between validations")
-    log_every: int = Field(50, ge=1, description="steps that one row of metrics.jsonl sums up")
-    save_minutes: float = Field(3.0, gt=0, description="minutes between checkpoints; every validation writes one too")
-    tensorboard: bool = Field(True, description="write curves for TensorBoard, where it is installed")
-    patience: int = Field(0, ge=0, description="validations without a better CER after which training stops; 0 never stops")
+    steps: int = Field(default=100_000, ge=1, description="optimizer steps of the whole schedule")
+    max_minutes: float | None = Field(default=None, gt=0, description="time of the whole schedule; whichever ends first, steps or this")
+    seed: int = Field(default=1, ge=0, description="seed of the weights and of the stream of lines")
+    workers: int = Field(default=1, ge=0, description="processes that compose lines; 0 composes between the steps")
+    threads: int = Field(default=0, ge=0, description="threads of the net on the CPU; 0 takes the cores that the workers leave")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the net runs; auto takes a GPU when there is one")
+    precision: Precision = Field(default="auto", description="auto is bf16 on a GPU or a CPU with AMX, else fp32")
+    valid_every: int = Field(default=1000, ge=1, description="steps between validations")
+    log_every: int = Field(default=50, ge=1, description="steps that one row of metrics.jsonl sums up")
+    save_minutes: float = Field(default=3.0, gt=0, description="minutes between checkpoints; every validation writes one too")
+    tensorboard: bool = Field(default=True, description="write curves for TensorBoard, where it is installed")
+    patience: int = Field(default=0, ge=0, description="validations without a better CER after which training stops; 0 never stops")
 
 
 class TrainLineSettings(Section):

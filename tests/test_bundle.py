@@ -28,9 +28,7 @@ def write_safetensors(path: Path, metadata: dict[str, str] | None) -> Path:
 
 
 def test_onnx_header_comes_back(tmp_path: Path) -> None:
-    wanted = header(
-        scores={"cer": 0.01}, data=[{"name": "KanjiVG", "licence": "CC BY-SA 3.0"}], created="2026-11-21"
-    )
+    wanted = header(scores={"cer": 0.01}, data=[{"name": "KanjiVG", "licence": "CC BY-SA 3.0"}], created="2026-11-21")
     path = write_toy(tmp_path / "m.onnx", header_json(wanted))
     assert read_header(path) == wanted
     assert read_header(str(path)).characters.chars == ("", *CHARS)

@@ -148,9 +148,7 @@ def test_bad_pictures_are_named_and_the_others_read(run: Run) -> None:
     alpha = Image.fromarray(np.where(gray < 128, 1, 0).astype(np.uint8)).convert("P")
     alpha.putpalette([0, 0, 0, 20, 20, 20])
     alpha.save("08-alpha.png", transparency=0)
-    Image.fromarray(gray).save(
-        "09-animated.gif", save_all=True, append_images=[Image.new("L", gray.shape[::-1], 9)]
-    )
+    Image.fromarray(gray).save("09-animated.gif", save_all=True, append_images=[Image.new("L", gray.shape[::-1], 9)])
     Path("10-text.png").write_text("これは絵ではない", "utf-8")
     Path("11-bomb.png").write_bytes(bomb())
     exif = Image.Exif()
@@ -303,9 +301,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    "locale", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "euc_jp"}]
-)
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "euc_jp"}])
 def test_output_is_utf8_whatever_the_locale(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: dict[str, str]
 ) -> None:
@@ -318,9 +314,7 @@ def test_output_is_utf8_whatever_the_locale(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
-def test_a_reader_that_goes_away_is_no_disaster(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_goes_away_is_no_disaster(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for i in range(40):
         save(f"s/{i:02}.png", "あい漢")

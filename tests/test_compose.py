@@ -75,7 +75,9 @@ def test_boxes_hold_the_ink(composer: Composer, direction: str) -> None:
             x0, y0, x1, y1 = span.box
             covered[max(0, int(y0) - 2) : int(y1) + 3, max(0, int(x0) - 2) : int(x1) + 3] = True
         assert (dark & ~covered).sum() <= 0.01 * dark.sum(), seed
-        along = [(s.box[0] + s.box[2]) / 2 if direction == "horizontal" else (s.box[1] + s.box[3]) / 2 for s in line.spans]
+        along = [
+            (s.box[0] + s.box[2]) / 2 if direction == "horizontal" else (s.box[1] + s.box[3]) / 2 for s in line.spans
+        ]
         pairs = [b - a for a, b in zip(along[:-1], along[1:], strict=True)]
         assert all(step > -1 for step in pairs)
 
@@ -99,7 +101,9 @@ def test_the_same_seed_gives_the_same_line(composer: Composer) -> None:
 
 
 def test_worn_lines_keep_their_boxes_inside(composer: Composer) -> None:
-    worn = composer.with_settings(ComposeSettings(**PRINT, degraded=1.0, neighbours=1.0, empty=0.1, min_chars=1, max_chars=12))
+    worn = composer.with_settings(
+        ComposeSettings(**PRINT, degraded=1.0, neighbours=1.0, empty=0.1, min_chars=1, max_chars=12)
+    )
     empty = 0
     for seed in range(60):
         line = worn.line(np.random.default_rng([4, seed]))

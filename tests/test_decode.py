@@ -37,9 +37,7 @@ def test_greedy_is_the_most_probable_of_all_paths(seed: int) -> None:
     rng = np.random.default_rng(seed)
     steps, classes = int(rng.integers(1, 6)), 3
     probs = rng.dirichlet(np.full(classes, 0.7), steps) + 1e-9
-    best = max(
-        product(range(classes), repeat=steps), key=lambda path: np.log(probs[np.arange(steps), path]).sum()
-    )
+    best = max(product(range(classes), repeat=steps), key=lambda path: np.log(probs[np.arange(steps), path]).sum())
     assert [span.label for span in greedy(*frames(probs))] == collapse(best)
 
 

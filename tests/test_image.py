@@ -38,9 +38,7 @@ def test_every_container(tmp_path: Path, suffix: str) -> None:
     assert np.abs(gray.astype(int) - GRAY).max() <= 6
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "PA"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "PA"])
 def test_every_mode_keeps_paper_light_and_ink_dark(mode: str) -> None:
     picture = np.full((12, 40), 250, np.uint8)
     picture[4:8, 10:30] = 5

@@ -35,9 +35,7 @@ def test_text_direction_and_boxes(reader: Reader, text: str, direction: str) -> 
         assert np.abs(np.subtract(span.box, place)).max() < 2.5
         assert 0.5 < span.confidence <= 1
         assert span.char not in dict(span.alternatives)
-    assert result.confidence == pytest.approx(
-        math.prod(s.confidence for s in result.spans) ** (1 / len(text))
-    )
+    assert result.confidence == pytest.approx(math.prod(s.confidence for s in result.spans) ** (1 / len(text)))
 
 
 @pytest.mark.parametrize("direction", ["horizontal", "vertical"])

@@ -9,26 +9,27 @@ import socket
 import subprocess
 import sys
 import time
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import toy_lines
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-import toy_lines
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError, ModelError, SettingsError
 from jphtr.records import Line
-from jphtr.settings import OptimSettings
+from jphtr.settings import OptimSettings, TrainLineSettings
+from jphtr.settings import load as settings_of
 from jphtr.training.checkpoint import load_weights, save_weights
 from jphtr.training.hardware import Hardware
 from jphtr.training.loader import IGNORE, LineStream, Sample, collate, draw, frame_targets, sample, split
 from jphtr.training.loop import train_line
 from jphtr.training.losses import choose_columns, line_losses, targets
-from jphtr.training.run_folder import BEST, LAST, METRICS
+from jphtr.training.run_folder import BEST, CONFIG, LAST, METRICS
 from jphtr.training.trainer import Trainer, learning_rate
 
 CPU = torch.device("cpu")
@@ -62,7 +63,7 @@ def test_every_sample_of_a_pool_comes_once_in_batches_of_like_width() -> None:
     widths = [[s.gray.shape[1] for s in batch] for batch in pool]
     assert all(batch == sorted(batch) for batch in widths)
     ordered = sorted(widths)
-    assert all(a[-1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a[-1] <= b[0] for a, b in pairwise(ordered))
     composer, charset = toy_lines.ToyComposer(), toy_lines.charset()
     expected = sorted(tuple(draw(composer, charset, 3, i)[0].labels) for i in range(12))
     assert sorted(tuple(s.labels) for batch in pool for s in batch) == expected
@@ -314,7 +315,8 @@ trainer = Trainer(settings, toy_lines.charset(), hardware)
 lines = LineStream(toy_lines.ToyComposer, toy_lines.charset(), seed=1, batch=4, pool=2, rank=hardware.rank, ranks=hardware.ranks)
 asked = [trainer.step(samples, 0.0, stop=hardware.rank == 1 and i == 2) for i, samples in zip(range(3), lines.batches())]
 assert hardware.ranks == 2 and asked == [False, False, True], asked
-save_file(trainer.net.state_dict() | {"elapsed": torch.tensor(trainer.state.elapsed)}, sys.argv[1] + str(hardware.rank))
+weights = {k: v.contiguous() for k, v in trainer.net.state_dict().items()}
+save_file(weights | {"elapsed": torch.tensor(trainer.state.elapsed)}, sys.argv[1] + str(hardware.rank))
 hardware.leave()
 """
 
@@ -328,19 +330,18 @@ def test_two_processes_hold_the_same_weights(tmp_path: Path) -> None:
               WORLD_SIZE="2", RANK=rank, LOCAL_RANK=rank)
         for rank in "01"
     ]  # fmt: skip
-    for process in both:
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
     assert equal(tmp_path / "rank0", tmp_path / "rank1")
     fresh = Trainer(toy_lines.settings(charset_file(tmp_path)), toy_lines.charset(), Hardware(CPU, None)).net.state_dict()
     assert not torch.equal(fresh["head.weight"], load_file(tmp_path / "rank0")["head.weight"])
 
 
 def test_a_time_budget_ends_the_schedule(tmp_path: Path) -> None:
-    settings = toy_lines.settings(charset_file(tmp_path), run__max_minutes=0.01, run__steps=100_000)
+    settings = toy_lines.settings(charset_file(tmp_path), run__max_minutes=0.03, run__steps=100_000)
     outcome = train_line(settings, tmp_path / "run", open_source=lambda _: toy_lines.ToyComposer())
-    assert outcome.finished and 1 < outcome.step < 1000
-    assert load_weights(tmp_path / "run" / BEST)[0].training["minutes"] <= 0.1
+    assert outcome.finished and outcome.step < 10_000
+    assert load_weights(tmp_path / "run" / BEST)[0].training["minutes"] < 1
 
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
@@ -399,8 +400,11 @@ def test_fine_tuning_maps_rows_by_character(tmp_path: Path) -> None:
             mine, theirs = header.characters.label(char), old_charset.label(char)
             assert torch.allclose(new["head.weight"][mine], old["head.weight"][theirs], atol=1e-6)
         assert torch.allclose(new["head.bias"][0], old["head.bias"][0], atol=1e-6)
-        # the run goes on with the charset that it was given then
-        train_line(settings, run, open_source=source, resume=True)
+        # the run goes on with the shape and the charset that it was given then
+        kept = settings_of(TrainLineSettings, run / CONFIG)
+        assert train_line(kept, run, open_source=source, resume=True).finished
+        with pytest.raises(ModelError, match="state of another net"):
+            train_line(settings, run, open_source=source, resume=True)
     with pytest.raises(CharsetError, match="--resize union or --resize new"):
         train_line(settings, tmp_path / "fail", open_source=source, load=weights)
 
@@ -427,7 +431,7 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
-    with pytest.raises((ModelError, SettingsError), match="no such file|cannot be read"):
+    with pytest.raises((ModelError, SettingsError), match=r"no such file|cannot be read"):
         train_line(toy_lines.settings(charset_file(tmp_path)), tmp_path / "none", resume=True,
                    open_source=lambda _: toy_lines.ToyComposer())  # fmt: skip
     assert not (tmp_path / "none").exists()

@@ -90,12 +90,16 @@ def main(lines: Path, count: int, model: Path) -> None:
     rows = rows[:: max(1, len(rows) // count)][:count]
     paths = [lines.parent / row["file"] for row in rows]
     chars = sum(len(row["text"]) for row in rows) / len(rows)
-    print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {len(rows)} lines of {chars:.1f} characters")
+    print(
+        f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {len(rows)} lines of {chars:.1f} characters"
+    )
     print(f"model file: {model.stat().st_size / 1e6:.1f} MB")
     print(f"net alone, 512 x 48, 1 thread: {net_alone(model):.1f} ms")
     reader = Reader(model, threads=1)
     each = [milliseconds(lambda p=p: reader.read(p), 3) for p in paths]
-    print(f"jphtr, file to text, 1 thread: median {statistics.median(each):.1f} ms, mean {statistics.mean(each):.1f} ms a line")
+    print(
+        f"jphtr, file to text, 1 thread: median {statistics.median(each):.1f} ms, mean {statistics.mean(each):.1f} ms a line"
+    )
     many = Reader(model)
     began = time.perf_counter()
     pictures = [p for _ in range(max(1, 200 // len(paths))) for p in paths]
@@ -116,7 +120,9 @@ def main(lines: Path, count: int, model: Path) -> None:
         idle = {v: statistics.median(tesseract(empty, v) for _ in range(5)) for v in (False, True)}
         vertical = [row.get("direction") == "vertical" for row in rows]
         times = [tesseract(p, v) - idle[v] for p, v in zip(paths, vertical, strict=True)]
-    print(f"tesseract, 1 thread, start-up ({idle[False]:.0f} ms) taken off: median {statistics.median(times):.1f} ms a line")
+    print(
+        f"tesseract, 1 thread, start-up ({idle[False]:.0f} ms) taken off: median {statistics.median(times):.1f} ms a line"
+    )
 
 
 if __name__ == "__main__":

@@ -56,9 +56,7 @@ def draw(job: Job) -> tuple[Source, list[Glyph], str]:
     """Draw one font file; a file that cannot be drawn gives its error instead of glyphs."""
     try:
         found = list(faces(job.path))
-        glyphs = [
-            g for face in found for g in fonts.draw(face, default(), family=job.family, style=job.style)
-        ]
+        glyphs = [g for face in found for g in fonts.draw(face, default(), family=job.family, style=job.style)]
     except JphtrError as error:
         return Source(job.path.name), [], str(error)
     return Source(job.path.name, found[0].sha256, job.licence or found[0].licence), glyphs, ""
@@ -68,9 +66,7 @@ def draw(job: Job) -> tuple[Source, list[Glyph], str]:
 @click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--role", default="train", show_default=True, type=click.Choice(["train", "valid"]))
-@click.option(
-    "--npm", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A node_modules folder."
-)
+@click.option("--npm", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A node_modules folder.")
 @click.option("--skip", default=r"^$", help="Leave out files whose name matches this regular expression.")
 @click.option("--processes", default=2, show_default=True)
 def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, processes: int) -> None:
@@ -82,9 +78,7 @@ def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, proc
         found = files(row["registry"], row["package"], npm)
         if not found:
             click.echo(f"{row['package']}: not installed or without font files; left out", err=True)
-        jobs += [
-            Job(p, row["family"], row["style"], row["licence"]) for p in found if not re.search(skip, p.name)
-        ]
+        jobs += [Job(p, row["family"], row["style"], row["licence"]) for p in found if not re.search(skip, p.name)]
     sources: list[Source] = []
 
     def glyphs() -> Iterator[Glyph]:
@@ -95,12 +89,8 @@ def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, proc
                     click.echo(error or f"{source.name}: {len(drawn)} glyphs", err=True)
                     yield from drawn
 
-    written = write_glyphs(
-        output, glyphs(), default(), sources=sources, normalisation={"canvas": 64, "em": fonts.EM}
-    )
-    click.echo(
-        f"{output}: {written.glyphs} glyphs of {written.writers} writers, digest {written.digest[:12]}"
-    )
+    written = write_glyphs(output, glyphs(), default(), sources=sources, normalisation={"canvas": 64, "em": fonts.EM})
+    click.echo(f"{output}: {written.glyphs} glyphs of {written.writers} writers, digest {written.digest[:12]}")
 
 
 if __name__ == "__main__":

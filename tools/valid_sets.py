@@ -23,7 +23,14 @@ from jphtr.records import Direction
 from jphtr.settings import ComposeSettings
 
 _PROSE = {"sentence": 0.7, "address": 0.1, "amount": 0.08, "date": 0.07, "word": 0.05}
-_CLEAN: dict[str, Any] = {"degraded": 0.0, "worn_ink": 0.0, "neighbours": 0.0, "empty": 0.0, "em_px": (24.0, 56.0), "min_chars": 4}
+_CLEAN: dict[str, Any] = {
+    "degraded": 0.0,
+    "worn_ink": 0.0,
+    "neighbours": 0.0,
+    "empty": 0.0,
+    "em_px": (24.0, 56.0),
+    "min_chars": 4,
+}
 _WORN: dict[str, Any] = {"degraded": 1.0, "neighbours": 0.15, "empty": 0.0, "em_px": (14.0, 48.0), "min_chars": 4}
 
 # name -> (style, direction, looks, kinds of text)

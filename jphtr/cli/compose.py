@@ -10,17 +10,40 @@ from jphtr.errors import DataError, require
 
 
 @click.command()
-@click.option("-g", "--glyphs", "glyphs", multiple=True, type=click.Path(path_type=Path), help="A glyph file; repeatable.")
-@click.option("-t", "--text", "texts", multiple=True, type=click.Path(path_type=Path),
-              help="A file of sentences, plain or .xz; repeatable.")
+@click.option(
+    "-g", "--glyphs", "glyphs", multiple=True, type=click.Path(path_type=Path), help="A glyph file; repeatable."
+)
+@click.option(
+    "-t",
+    "--text",
+    "texts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of sentences, plain or .xz; repeatable.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="Take glyphs, texts and looks from a training YAML.")
-@click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting, such as compose.vertical=1.")
+@click.option(
+    "-s",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one setting, such as compose.vertical=1.",
+)
 @click.option("-n", "--count", default=100, show_default=True, type=click.IntRange(1), help="How many lines.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The same seed gives the same lines.")
+@click.option(
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="The same seed gives the same lines."
+)
 @click.option("--style", help="Only writers of this style: print, hand, brush, pen, marker, ...")
 @click.option("--direction", type=click.Choice(["horizontal", "vertical"]), help="Only lines that run this way.")
 @click.option("--valid", is_flag=True, help="Use the validation glyphs and texts of the YAML.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder for pictures, truth.tsv and sheet.png.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A new folder for pictures, truth.tsv and sheet.png.",
+)
 def compose(
     glyphs: tuple[Path, ...], texts: tuple[Path, ...], config: Path | None, overrides: tuple[str, ...], count: int,
     seed: int, style: str | None, direction: str | None, valid: bool, output: Path,

@@ -50,12 +50,8 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
     type=click.Path(path_type=Path),
     help="An .onnx model; by default the one in the package.",
 )
-@click.option(
-    "-f", "--format", "format_name", type=_FormatName(), help="By default by the suffix of -o, else text."
-)
-@click.option(
-    "-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output.  [default: -]"
-)
+@click.option("-f", "--format", "format_name", type=_FormatName(), help="By default by the suffix of -o, else text.")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output.  [default: -]")
 @click.option(
     "--direction",
     type=click.Choice(["auto", "horizontal", "vertical"]),
@@ -77,9 +73,7 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
     show_default=True,
     help="Alternatives listed for a character in json and jsonl.",
 )
-@click.option(
-    "-B", "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Lines read together."
-)
+@click.option("-B", "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Lines read together.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
 @click.option(
     "-v",
@@ -119,9 +113,7 @@ def read(
             raise click.BadParameter(str(error), param_hint="-o") from None
     names = list(expand(pictures))
     if vis is not None and len(names) > 1 and vis.suffix.lower() == ".png":
-        raise click.BadParameter(
-            f"{len(names)} pictures do not fit into {vis}; name a folder", param_hint="-v"
-        )
+        raise click.BadParameter(f"{len(names)} pictures do not fit into {vis}; name a folder", param_hint="-v")
     reader = Reader(model, threads=threads)
     run = _Run(reader, names, direction, min_confidence, batch_size)
     header = reader.header
@@ -230,9 +222,7 @@ def _opened(output: str) -> Iterator[IO[str]]:
         return
     path = Path(output).resolve()  # a link stays a link
     # a device or a pipe cannot be replaced
-    beside = (
-        path.with_name(f".{path.name}.{os.getpid()}.part") if path.is_file() or not path.exists() else path
-    )
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part") if path.is_file() or not path.exists() else path
     try:
         with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
             yield file

@@ -142,21 +142,21 @@ class Composer:
     def _hand(self, writer: int, style: str, rng: Rng) -> Hand:
         r = rng.random()
         wide = float(rng.uniform(0.15, 1.2)) if r < 0.07 else 0.0
-        sizes = {"latin": 1.0, "word": float(rng.uniform(0.25, 1.1)), "upright_latin": rng.random() < 0.6,
-                 "pairs": rng.random() < 0.35}  # fmt: skip
+        word, upright, pairs = float(rng.uniform(0.25, 1.1)), rng.random() < 0.6, rng.random() < 0.35
         if style in ("print", "display"):
             return Hand(
                 writer, kana=1.0 if rng.random() < 0.75 else float(rng.uniform(0.88, 1.0)),
                 jitter=0.0 if rng.random() < 0.8 else float(rng.uniform(0, 0.025)),
                 tracking=wide or (0.0 if r < 0.5 else float(rng.uniform(-0.07, 0.13))),
                 gap=float(rng.choice([0.0, 0.0, 0.12, 0.25])), slant=0.0 if rng.random() < 0.93 else float(rng.normal(0, 0.15)),
-                aspect=1.0 if rng.random() < 0.7 else float(rng.uniform(0.72, 1.2)), tight_signs=rng.random() < 0.35, **sizes
+                aspect=1.0 if rng.random() < 0.7 else float(rng.uniform(0.72, 1.2)), tight_signs=rng.random() < 0.35,
+                word=word, upright_latin=upright, pairs=pairs,
             )  # fmt: skip
         return Hand(
             writer, kana=float(rng.uniform(0.68, 1.0)), jitter=float(rng.uniform(0.01, 0.09)),
             tracking=wide or float(rng.uniform(-0.1, 0.22)), gap=float(rng.uniform(0, 0.2)),
             slant=float(rng.normal(0, 0.09)), aspect=float(rng.uniform(0.75, 1.15)), tight_signs=rng.random() < 0.2,
-            **(sizes | {"latin": float(rng.uniform(0.75, 1.05))})
+            latin=float(rng.uniform(0.75, 1.05)), word=word, upright_latin=upright, pairs=pairs,
         )  # fmt: skip
 
     def _ruby(self, ink: Ink, placed: Sequence[Placed], boxes: Boxes, writer: int, margin: int, rng: Rng) -> None:
@@ -168,7 +168,9 @@ class Composer:
             count = int(rng.integers(1, 4))
             for place in range(count):
                 kana = chr(int(rng.integers(ord("あ"), ord("ん") + 1)))
-                patch = self.atlas.patch(writer, self.charset.label(kana), 0, rng) if self.charset.covers(kana) else None
+                patch = (
+                    self.atlas.patch(writer, self.charset.label(kana), 0, rng) if self.charset.covers(kana) else None
+                )
                 if patch is None or np.isnan(patch.em[0]):
                     continue
                 x = float(box[0]) / _EM - margin / _EM + place * size

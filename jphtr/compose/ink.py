@@ -72,8 +72,12 @@ def warp(ink: Ink, boxes: Boxes, rng: Rng, *, tilt: float, drift: float, wave: f
     dx = np.zeros((height, width), np.float32)
     if wave:
         grid = (max(3, height // 20), max(3, width // 24))
-        dx += cv2.resize((rng.normal(0, 1, grid) * wave).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-        dy += cv2.resize((rng.normal(0, 1, grid) * wave).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        dx += cv2.resize(
+            (rng.normal(0, 1, grid) * wave).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
+        dy += cv2.resize(
+            (rng.normal(0, 1, grid) * wave).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
     x = np.arange(width, dtype=np.float32)[None] - dx
     y = np.arange(height, dtype=np.float32)[:, None] - dy
     out = cv2.remap(ink, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
@@ -87,7 +91,8 @@ def thicken(ink: Ink, rng: Rng) -> Ink:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3) if rng.random() < 0.6 else (2, 2))
     heavy = cv2.dilate(ink, kernel)
     share = float(rng.uniform(0.3, 1.0))
-    return cv2.addWeighted(heavy, share, ink, 1 - share, 0)
+    out: Ink = cv2.addWeighted(heavy, share, ink, 1 - share, 0)
+    return out
 
 
 def thin(ink: Ink, rng: Rng) -> Ink:
@@ -95,14 +100,16 @@ def thin(ink: Ink, rng: Rng) -> Ink:
     share = float(rng.uniform(0.2, 0.8))
     if int(light.sum(dtype=np.int64)) < 0.45 * int(ink.sum(dtype=np.int64)):
         share *= 0.3  # strokes of a pixel or two would vanish
-    return cv2.addWeighted(light, share, ink, 1 - share, 0)
+    out: Ink = cv2.addWeighted(light, share, ink, 1 - share, 0)
+    return out
 
 
 def spread(ink: Ink, rng: Rng) -> Ink:
     """Wet ink: blurred, then cut again, so that corners round and counters fill."""
     soft = cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.8, 2.2)))
     level = float(rng.uniform(70, 130))
-    return np.clip((soft.astype(np.float32) - level) * float(rng.uniform(2.0, 4.0)) + 128, 0, 255).astype(np.uint8)
+    out: Ink = np.clip((soft.astype(np.float32) - level) * float(rng.uniform(2.0, 4.0)) + 128, 0, 255).astype(np.uint8)
+    return out
 
 
 def breaks(ink: Ink, rng: Rng) -> Ink:
@@ -113,7 +120,8 @@ def breaks(ink: Ink, rng: Rng) -> Ink:
     noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
     threshold = float(rng.uniform(0.12, 0.35))
     keep = np.clip((noise - threshold) * 6 + 0.5, float(rng.uniform(0, 0.5)), 1)
-    return (ink * keep).astype(np.uint8)
+    out: Ink = (ink * keep).astype(np.uint8)
+    return out
 
 
 def ragged(ink: Ink, rng: Rng) -> Ink:
@@ -122,7 +130,8 @@ def ragged(ink: Ink, rng: Rng) -> Ink:
     noise = rng.normal(0, float(rng.uniform(25, 60)), (height // 2 + 1, width // 2 + 1)).astype(np.float32)
     soft = cv2.GaussianBlur(ink, (0, 0), 1.0).astype(np.float32)
     soft += cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR) * (soft > 8)
-    return np.clip((soft - 128) * 2.5 + 128, 0, 255).astype(np.uint8)
+    out: Ink = np.clip((soft - 128) * 2.5 + 128, 0, 255).astype(np.uint8)
+    return out
 
 
 def faint(ink: Ink, rng: Rng) -> Ink:
@@ -130,18 +139,21 @@ def faint(ink: Ink, rng: Rng) -> Ink:
     width = ink.shape[1]
     nodes = rng.uniform(0.35, 1.0, max(2, width // 60 + 2)).astype(np.float32)
     level = cv2.resize(nodes[None], (width, 1), interpolation=cv2.INTER_CUBIC)
-    return np.clip(ink * np.clip(level, 0.25, 1), 0, 255).astype(np.uint8)
+    out: Ink = np.clip(ink * np.clip(level, 0.25, 1), 0, 255).astype(np.uint8)
+    return out
 
 
 def pencil(ink: Ink, rng: Rng) -> Ink:
     noise = rng.normal(1, float(rng.uniform(0.2, 0.45)), ink.shape).astype(np.float32)
-    return np.clip(ink * noise * float(rng.uniform(0.5, 0.9)), 0, 255).astype(np.uint8)
+    out: Ink = np.clip(ink * noise * float(rng.uniform(0.5, 0.9)), 0, 255).astype(np.uint8)
+    return out
 
 
 def outline(ink: Ink, rng: Rng) -> Ink:
     """Uneven print: the middle of broad strokes paler than their rim."""
     inner = cv2.GaussianBlur(cv2.erode(ink, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
-    return cv2.subtract(ink, (inner * float(rng.uniform(0.2, 0.6))).astype(np.uint8))
+    out: Ink = cv2.subtract(ink, (inner * float(rng.uniform(0.2, 0.6))).astype(np.uint8))
+    return out
 
 
 INKS: dict[str, Callable[[Ink, Rng], Ink]] = {

@@ -65,7 +65,9 @@ def _is_kana(char: str) -> bool:
     return "ぁ" <= char <= "ヺ"
 
 
-def lay_out(text: str, atlas: Atlas, hand: Hand, direction: Direction, rng: Rng, fallback: int | None = None) -> list[Placed]:
+def lay_out(
+    text: str, atlas: Atlas, hand: Hand, direction: Direction, rng: Rng, fallback: int | None = None
+) -> list[Placed]:
     """Place every character of `text`; characters that neither writer has are left out of the line.
 
     Parameters
@@ -148,14 +150,13 @@ def _place(
     unit = float(em[2] - em[0])
     mx = float(em[0]) + unit * (advance if proportional else 1.0) / 2
     my = float(em[1] + em[3]) / 2
-    if hand.tight_signs and along <= 0.6 and not proportional:
-        # the ink of these signs stands in one half of its cell: at the end for opening ones, else at the start
-        half = 0.25 if char in OPENING else -0.25
-        if char != "・":
-            if vertical:
-                my += half * unit
-            else:
-                mx += half * unit
+    if along < 1.0 and not proportional and char != "・":
+        # the ink of these signs stands at the end of its cell for opening ones, else at the start
+        shift = (0.5 if char in OPENING else -0.5) * (1.0 - along) * unit
+        if vertical:
+            my += shift
+        else:
+            mx += shift
     if vertical and patch.form == 0 and not sideways:
         if char in TURNED:
             turn += 90.0
@@ -176,7 +177,8 @@ def _affine(scale: float, turn: float, hand: Hand, mx: float, my: float) -> np.n
     a = np.deg2rad(turn)
     rotation = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
     shear = np.array([[hand.aspect, -hand.slant], [0.0, 1.0]])
-    return rotation @ shear * scale
+    matrix: np.ndarray = rotation @ shear * scale
+    return matrix
 
 
 def _place_pair(two: str, atlas: Atlas, hand: Hand, x: float, rng: Rng, fallback: int | None) -> list[Placed]:

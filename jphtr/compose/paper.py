@@ -45,7 +45,11 @@ def texture(gray: Gray, em: float, rng: Rng) -> Gray:
 def shadow(gray: Gray, em: float, rng: Rng) -> Gray:
     """Light that falls off along or across the line."""
     height, width = gray.shape
-    along = cv2.resize(rng.uniform(0.45, 1.0, (1, int(rng.integers(2, 5)))).astype(np.float32), (width, 1), interpolation=cv2.INTER_CUBIC)
+    along = cv2.resize(
+        rng.uniform(0.45, 1.0, (1, int(rng.integers(2, 5)))).astype(np.float32),
+        (width, 1),
+        interpolation=cv2.INTER_CUBIC,
+    )
     across = np.linspace(float(rng.uniform(0.85, 1)), float(rng.uniform(0.85, 1)), height, dtype=np.float32)[:, None]
     return _clip(gray * np.clip(along * across, 0.3, 1))
 
@@ -82,7 +86,9 @@ def salt_pepper(gray: Gray, em: float, rng: Rng) -> Gray:
 def show_through(gray: Gray, em: float, rng: Rng) -> Gray:
     """The back of the sheet, mirrored and blurred."""
     back = cv2.GaussianBlur(gray[:, ::-1], (0, 0), max(0.6, 0.06 * em))
-    back = np.roll(back, (int(rng.integers(-gray.shape[0] // 3, gray.shape[0] // 3 + 1)), int(rng.integers(gray.shape[1]))), (0, 1))
+    back = np.roll(
+        back, (int(rng.integers(-gray.shape[0] // 3, gray.shape[0] // 3 + 1)), int(rng.integers(gray.shape[1]))), (0, 1)
+    )
     strength = float(rng.uniform(0.06, 0.28))
     return _clip(np.minimum(gray, 255 - (255 - back.astype(np.float32)) * strength))
 
@@ -136,14 +142,16 @@ def crease(gray: Gray, em: float, rng: Rng) -> Gray:
 
 
 def blur(gray: Gray, em: float, rng: Rng) -> Gray:
-    return cv2.GaussianBlur(gray, (0, 0), max(0.3, em * float(rng.uniform(0.012, 0.05))))
+    out: Gray = cv2.GaussianBlur(gray, (0, 0), max(0.3, em * float(rng.uniform(0.012, 0.05))))
+    return out
 
 
 def motion(gray: Gray, em: float, rng: Rng) -> Gray:
     size = max(2, round(em * float(rng.uniform(0.05, 0.13))))
     kernel = np.zeros((size, size), np.float32)
     cv2.line(kernel, (0, int(rng.integers(size))), (size - 1, int(rng.integers(size))), 1, 1)
-    return cv2.filter2D(gray, -1, kernel / kernel.sum())
+    out: Gray = cv2.filter2D(gray, -1, kernel / kernel.sum())
+    return out
 
 
 def noise(gray: Gray, em: float, rng: Rng) -> Gray:
@@ -153,8 +161,8 @@ def noise(gray: Gray, em: float, rng: Rng) -> Gray:
 
 def jpeg(gray: Gray, em: float, rng: Rng) -> Gray:
     quality = int(rng.integers(12, 85))
-    done, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else gray
+    _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def low_resolution(gray: Gray, em: float, rng: Rng) -> Gray:
@@ -162,7 +170,8 @@ def low_resolution(gray: Gray, em: float, rng: Rng) -> Gray:
     scale = float(np.clip(rng.uniform(11, 20) / em, 0.4, 0.95))
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[int(rng.choice(3, p=(0.45, 0.45, 0.1)))]
-    return cv2.resize(small, (gray.shape[1], gray.shape[0]), interpolation=how)
+    out: Gray = cv2.resize(small, (gray.shape[1], gray.shape[0]), interpolation=how)
+    return out
 
 
 def binarise(gray: Gray, em: float, rng: Rng) -> Gray:
@@ -177,7 +186,9 @@ def halftone(gray: Gray, em: float, rng: Rng) -> Gray:
     pitch = max(2.0, em * float(rng.uniform(0.05, 0.1)))
     y, x = np.mgrid[: gray.shape[0], : gray.shape[1]].astype(np.float32)
     a = float(rng.uniform(0, np.pi))
-    screen = np.sin((x * np.cos(a) + y * np.sin(a)) * 2 * np.pi / pitch) * np.sin((y * np.cos(a) - x * np.sin(a)) * 2 * np.pi / pitch)
+    screen = np.sin((x * np.cos(a) + y * np.sin(a)) * 2 * np.pi / pitch) * np.sin(
+        (y * np.cos(a) - x * np.sin(a)) * 2 * np.pi / pitch
+    )
     return _clip(gray - 35 * float(rng.uniform(0.3, 1)) * (screen + 1))
 
 
@@ -195,7 +206,8 @@ def sharpen(gray: Gray, em: float, rng: Rng) -> Gray:
 
 def gamma(gray: Gray, em: float, rng: Rng) -> Gray:
     table = (np.linspace(0, 1, 256) ** float(np.exp(rng.normal(0, 0.45))) * 255).astype(np.uint8)
-    return cv2.LUT(gray, table)
+    out: Gray = cv2.LUT(gray, table)
+    return out
 
 
 def fade(gray: Gray, em: float, rng: Rng) -> Gray:
@@ -210,7 +222,9 @@ def scratch(gray: Gray, em: float, rng: Rng) -> Gray:
     for _ in range(int(rng.integers(1, 4))):
         a = (int(rng.integers(width)), int(rng.integers(height)))
         b = (int(a[0] + rng.normal(0, 2.5 * em)), int(a[1] + rng.normal(0, 0.5 * em)))
-        cv2.line(out, a, b, int(rng.integers(0, 200)) if rng.random() < 0.5 else 255, max(1, round(0.02 * em)), cv2.LINE_AA)
+        cv2.line(
+            out, a, b, int(rng.integers(0, 200)) if rng.random() < 0.5 else 255, max(1, round(0.02 * em)), cv2.LINE_AA
+        )
     return out
 
 

@@ -42,11 +42,7 @@ def overlay(gray: Gray, result: Recognition, font: Font | None) -> Image.Image:
     sheet = Image.new("RGB", size, "white")
     sheet.paste(Image.fromarray(gray).convert("RGB"), (0, 0) if vertical else (0, band))
     pen = ImageDraw.Draw(sheet)
-    letters = (
-        font.font_variant(size=max(8, round(band / 1.5)))
-        if font
-        else ImageFont.load_default(max(8, band // 3))
-    )
+    letters = font.font_variant(size=max(8, round(band / 1.5))) if font else ImageFont.load_default(max(8, band // 3))
     for number, span in enumerate(result.spans, 1):
         x0, y0, x1, y1 = span.box
         shift = 0 if vertical else band

@@ -7,10 +7,13 @@ shuffled.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import cv2
@@ -206,12 +209,20 @@ class _From:
             chunk += 1
 
 
-def _settle(_: int) -> None:
+def _settle(parent: int, _: int) -> None:
     """A worker composes on one thread and leaves signals to the process that started it."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """Leave when the training process is gone: a killed one would leave its workers asleep over full pipes."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _as_it_is(chunk: Any) -> Any:
@@ -263,7 +274,7 @@ class LineStream:
             sampler=_From(pool_index * self._pool),
             num_workers=self._workers,
             collate_fn=_as_it_is,
-            worker_init_fn=_settle,
+            worker_init_fn=partial(_settle, os.getpid()),
             prefetch_factor=max(2, 2 * self._pool // self._workers) if self._workers else None,
             multiprocessing_context="fork" if self._workers else None,
         )

@@ -28,7 +28,7 @@ from jphtr.nets.line import LineNet, frames
 from jphtr.settings import TrainLineSettings, assign
 from jphtr.store import open_glyphs
 from jphtr.training.checkpoint import Resize, load_weights, resized, save_weights
-from jphtr.training.hardware import Hardware, settle
+from jphtr.training.hardware import settle
 from jphtr.training.loader import LineSource, LineStream, Sample, collate, draw, split
 from jphtr.training.run_folder import BEST, CHARSET, LAST, RunFolder, jphtr_version
 from jphtr.training.trainer import SUMS, Trainer
@@ -276,7 +276,7 @@ def _signals() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def catch(number: int, _: Any) -> None:
         caught.append(number)

@@ -71,7 +71,7 @@ class RunFolder:
         if tensorboard and find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(path / "tensorboard"))  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(path / "tensorboard"))
         if sys.stderr.isatty():
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

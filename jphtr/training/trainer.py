@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jphtr.charset import BLANK, Charset
+from jphtr.errors import ModelError
 from jphtr.nets.line import LineNet, frames
 from jphtr.settings import OptimSettings, TrainLineSettings
 from jphtr.training.checkpoint import fill, load_state, save_state
@@ -120,7 +121,7 @@ class Trainer:
                 logits = F.linear(features, head.weight[target.columns], head.bias[target.columns])
             losses = line_losses(logits.float(), target, settings.loss.blank)
             loss = ctc_weight / chars * losses.ctc + ce_weight / ce_sum * losses.ce
-            (loss * scale).backward()
+            (loss * scale).backward()  # type: ignore[no-untyped-call]
             state.sums["ctc"] += float(losses.ctc.detach())
             state.sums["ce"] += float(losses.ce.detach())
         state.elapsed = time.perf_counter() - began
@@ -179,19 +180,28 @@ class Trainer:
         save_state(path, tensors, asdict(self.state))
 
     def load(self, path: Path) -> None:
-        """Go back to where `save` was called."""
+        """Go back to where `save` was called.
+
+        Raises
+        ------
+        ModelError
+            If the file is no training state, or one of another net.
+        """
         tensors, state = load_state(path)
 
         def under(prefix: str) -> dict[str, Tensor]:
             return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
-        self.net.load_state_dict(under("net."))
-        self.average.load_state_dict(under("average."))
-        parameters = dict(self.net.named_parameters())
-        for name, t in under("adam.").items():
-            kind, _, parameter = name.partition(".")
-            p = parameters[parameter]
-            # AdamW keeps its step counts where the weights are when it is fused; moments lie in memory like weights
-            moment = t.to(p.device) if kind == "step" else torch.empty_like(p).copy_(t)
-            self.optimizer.state[p][kind] = moment
-        self.state = State(**state)
+        try:
+            self.net.load_state_dict(under("net."))
+            self.average.load_state_dict(under("average."))
+            parameters = dict(self.net.named_parameters())
+            for name, t in under("adam.").items():
+                kind, _, parameter = name.partition(".")
+                p = parameters[parameter]
+                # AdamW keeps its step counts where the weights are when it is fused; moments lie in memory like weights
+                moment = t.to(p.device) if kind == "step" else torch.empty_like(p).copy_(t)
+                self.optimizer.state[p][kind] = moment
+            self.state = State(**state)
+        except (RuntimeError, KeyError, TypeError):
+            raise ModelError(f"{path}: is the state of another net; resume with the settings of its run") from None

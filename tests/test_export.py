@@ -1,0 +1,141 @@
+"""Export: the ONNX graph against torch, and through the reader against the toy world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import toy_lines
+from click.testing import CliRunner
+
+from jphtr import export
+from jphtr.bundle import read_header
+from jphtr.cli import main
+from jphtr.errors import ModelError
+from jphtr.nets.line import LineNet
+from jphtr.reader import Reader
+from jphtr.training.checkpoint import fill, load_weights, save_weights
+from jphtr.training.loader import Batch, collate, draw
+from jphtr.training.loop import train_line
+from jphtr.training.run_folder import BEST
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export.export_line(toy_lines.trained() / BEST, tmp_path_factory.mktemp("model") / "toy.onnx", name="toy")
+
+
+def lines(count: int) -> Batch:
+    composer, charset = toy_lines.ToyComposer(), toy_lines.charset()
+    return collate([draw(composer, charset, 77, i)[0] for i in range(count)])
+
+
+def torch_net() -> LineNet:
+    header, weights = load_weights(toy_lines.trained() / BEST)
+    net = LineNet(**header.arch).eval()
+    fill(net, weights, header.characters, header.characters, Path("toy"))
+    return net
+
+
+def session(model: bytes | str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def test_the_toy_world_is_read_through_the_reader(model: Path) -> None:
+    reader, composer = Reader(model), toy_lines.ToyComposer((2, 9))
+    for i in range(30):
+        line = composer.line(np.random.default_rng([123, i]))
+        found = reader.read(line.gray, line.direction)
+        assert found.text == line.text
+        # a vertical line's reading axis is y
+        axis = 1 if line.direction == "vertical" else 0
+        for mine, true in zip(found.spans, line.spans, strict=True):
+            middle = (true.box[axis] + true.box[axis + 2]) / 2
+            assert mine.box[axis] < middle < mine.box[axis + 2]
+
+
+def test_the_graph_gives_what_torch_gives_on_composed_lines(model: Path) -> None:
+    batch = lines(24)
+    labels, log_probs = session(str(model)).run(["labels", "log_probs"], {"gray": batch.gray, "widths": batch.widths})
+    with torch.no_grad():
+        exact = torch_net()(torch.from_numpy(batch.gray), torch.from_numpy(batch.widths)).numpy()
+    assert labels.shape == (24, batch.gray.shape[2] // 8, 8) and labels.dtype == np.int64
+    sure = exact.max(2) > np.log(0.6)
+    assert (labels[..., 0] == exact.argmax(2))[sure].all()
+    own = np.arange(labels.shape[1])[None] < -(-batch.widths[:, None] // 8)
+    assert np.abs(np.take_along_axis(exact, labels, 2) - log_probs)[sure & own].max(where=log_probs[sure & own] > -6, initial=0) < 2e-2
+    assert (np.diff(log_probs, axis=2) <= 0).all()
+    assert not labels[~own].any() and not log_probs[~own].any() and sure[~own].all()
+
+
+def test_padding_and_company_change_nothing(model: Path) -> None:
+    run = session(str(model)).run
+    batch = lines(6)
+    for extra in (0, 8, 800):
+        wide = np.pad(batch.gray, ((0, 0), (0, 0), (0, extra)), constant_values=255)
+        wide[0, :, -(-batch.widths[0] // 8) * 8 :] = 3  # whatever stands past a line's end is not seen
+        labels, log_probs = run(None, {"gray": wide, "widths": batch.widths})
+        for i, width in enumerate(batch.widths.tolist()):
+            count = -(-width // 8)
+            alone = {"gray": batch.gray[i : i + 1, :, : count * 8], "widths": batch.widths[i : i + 1]}
+            own_labels, own = run(None, alone)
+            assert np.abs(own[0] - log_probs[i, :count]).max() < 1e-4
+            assert (own_labels[0, :, 0] == labels[i, :count, 0]).all()
+
+
+def test_weights_lie_as_float16_under_their_torch_names(model: Path, tmp_path: Path) -> None:
+    kept = {i.name: i for i in onnx.load(str(model)).graph.initializer}
+    net = torch_net()
+    for name, parameter in net.named_parameters():
+        wanted = onnx.TensorProto.FLOAT16 if parameter.ndim > 1 else onnx.TensorProto.FLOAT
+        assert kept[name].data_type == wanted and tuple(kept[name].dims) == tuple(parameter.shape)
+    # so a model for reading can be trained further
+    (tmp_path / "chars.txt").write_text(toy_lines.CHARS, "utf-8")
+    outcome = train_line(
+        toy_lines.settings(str(tmp_path / "chars.txt"), run__steps=1, optim__lr=1e-12), tmp_path / "run",
+        open_source=lambda _: toy_lines.ToyComposer(), load=model,
+    )  # fmt: skip
+    assert outcome.cer == 0.0
+
+
+def test_the_header_travels(model: Path) -> None:
+    header, before = read_header(model), read_header(toy_lines.trained() / BEST)
+    assert header == replace(before, name="toy") and header.characters == toy_lines.charset()
+
+
+def test_the_temperature_is_in_the_graph() -> None:
+    net, header = torch_net(), read_header(toy_lines.trained() / BEST)
+    warm = export.line_graph(net, replace(header, temperature=2.0)).SerializeToString()
+    export.check(warm, net, replace(header, temperature=2.0), "warm")
+    with pytest.raises(ModelError, match="away from torch"):
+        export.check(warm, net, header, "warm")
+
+
+def test_a_graph_that_differs_is_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_EPSILON", 0.5)
+    with pytest.raises(ModelError, match="away from torch; this is a fault in the export"):
+        export.export_line(toy_lines.trained() / BEST, tmp_path / "wrong.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_float16_ruins_are_refused(tmp_path: Path) -> None:
+    header, weights = load_weights(toy_lines.trained() / BEST)
+    weights["head.weight"] *= 1e6
+    weights["head.bias"] *= 1e6
+    save_weights(tmp_path / "big.safetensors", weights, header)
+    with pytest.raises(ModelError, match="too large for float16"):
+        export.export_line(tmp_path / "big.safetensors", tmp_path / "big.onnx")
+    assert not (tmp_path / "big.onnx").exists()
+
+
+def test_the_command(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["export", str(toy_lines.trained()), str(tmp_path / "m.onnx"), "--name", "small"])
+    assert done.exit_code == 0 and done.output.strip() == str(tmp_path / "m.onnx")
+    assert read_header(tmp_path / "m.onnx").name == "small"
+    failed = CliRunner().invoke(main, ["export", str(tmp_path / "none.safetensors")])
+    assert failed.exit_code == 1 and failed.output.startswith("jphtr: error: ") and failed.output.count("\n") == 1
