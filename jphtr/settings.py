@@ -32,7 +32,7 @@ class LineDataSettings(Section):
     texts: tuple[Path, ...] = Field(default=(), description="text files (UTF-8, one sentence a line) for training")
     valid_glyphs: tuple[Path, ...] = Field(default=(), description="glyph files of unseen writers for validation")
     valid_texts: tuple[Path, ...] = Field(default=(), description="text files of unseen documents for validation")
-    charset: str = Field(default="default", description="`default`, or a UTF-8 text file that holds every character once")
+    charset: str = Field(default="default", description="default, grade1 (kana, digits, 80 kanji), or a UTF-8 text file that holds every character once")
     batch: int = Field(default=32, ge=1, description="lines in a batch")
     pool: int = Field(default=16, ge=1, description="batches composed together and sorted by width, so that padding is small")
     max_frames: int = Field(default=8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut")

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from jphtr.bundle import Header
-from jphtr.charset import Charset, default
+from jphtr.charset import Charset, default, jouyou_by_grade, kana
 from jphtr.decode import greedy
 from jphtr.errors import SettingsError
 from jphtr.metrics import Errors, cer
@@ -310,10 +310,21 @@ def validate(net: LineNet, samples: list[Sample], charset: Charset, max_frames: 
 
 
 def read_charset(name: str) -> Charset:
-    """The charset that `data.charset` names: "default" or a text file."""
+    """The charset that `data.charset` names.
+
+    Raises
+    ------
+    SettingsError
+        If it is a file that cannot be read.
+    CharsetError
+        If the file holds a character twice, or a decomposed one.
+    """
     if name == "default":
         return default()
+    if name == "grade1":  # what children read after their first year at school
+        kana_chars = (char for chars in kana().values() for char in chars)
+        return Charset(dict.fromkeys([*"0123456789 、。「」", *kana_chars, *jouyou_by_grade()[1]]))
     try:
-        return Charset.from_text(Path(name).read_text("utf-8").replace("\n", "").removeprefix("\ufeff"))
+        return Charset.from_text(Path(name).read_text("utf-8").removeprefix("\ufeff").replace("\n", ""))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"data.charset: {name} cannot be read ({error}); name a UTF-8 text file") from None
