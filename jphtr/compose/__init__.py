@@ -19,6 +19,7 @@ from jphtr.records import CharSpan, Direction, Gray, Line
 from jphtr.settings import ComposeSettings
 
 Rng = np.random.Generator
+_DRY_BRUSH = 0.4  # share of brush lines written with little ink
 _EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
 
 
@@ -102,7 +103,10 @@ class Composer:
         rough = style not in ("print", "display")
         degraded = rng.random() < settings.degraded
         for name in INKS:
-            if rng.random() < settings.worn_ink * (1.0 if degraded or rough else 0.5):
+            chance = settings.worn_ink * (1.0 if degraded or rough else 0.5)
+            if name == "dry" and style == "brush":
+                chance = _DRY_BRUSH
+            if rng.random() < chance:
                 ink = INKS[name](ink, rng)
         if not empty and rng.random() < 0.07 and style == "print":
             self._ruby(ink, placed, boxes, writer, margin, rng)

@@ -124,6 +124,22 @@ def breaks(ink: Ink, rng: Rng) -> Ink:
     return out
 
 
+def dry(ink: Ink, rng: Rng) -> Ink:
+    """A brush or pen short of ink: strokes shrink towards their middle, and break where they were thin."""
+    depth = cv2.distanceTransform((ink > 100).astype(np.uint8), cv2.DIST_L2, 3)
+    if not depth.any():
+        return ink
+    half = 2 * float(depth[depth > 0].mean())  # half the width of an even stroke
+    height, width = ink.shape
+    grain = int(rng.integers(6, 28))
+    noise = rng.random((height // grain + 2, width // grain + 2), dtype=np.float32)
+    noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
+    gone = half * (float(rng.uniform(0, 0.7)) + float(rng.uniform(0.1, 0.6)) * (noise - 0.5))
+    keep = cv2.GaussianBlur(np.clip(depth - gone + 0.5, 0, 1).astype(np.float32), (0, 0), 0.5)
+    out: Ink = (ink * keep).astype(np.uint8)
+    return out
+
+
 def ragged(ink: Ink, rng: Rng) -> Ink:
     """Ink creeping along paper fibres: the edge moves by a pixel here and there."""
     height, width = ink.shape
@@ -157,6 +173,6 @@ def outline(ink: Ink, rng: Rng) -> Ink:
 
 
 INKS: dict[str, Callable[[Ink, Rng], Ink]] = {
-    "thicken": thicken, "thin": thin, "spread": spread, "breaks": breaks, "ragged": ragged, "faint": faint,
-    "pencil": pencil, "outline": outline,
+    "thicken": thicken, "thin": thin, "spread": spread, "breaks": breaks, "dry": dry, "ragged": ragged,
+    "faint": faint, "pencil": pencil, "outline": outline,
 }  # fmt: skip

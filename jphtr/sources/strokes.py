@@ -95,11 +95,11 @@ def _brush(rng: np.random.Generator, care: float) -> Hand:
     """Brushes: slanted landing, swelling and thinning, from kaisho (care 1) to semi-running (care 0)."""
     hand = _any_hand(rng, "brush", 0.35 + 0.65 * care)
     return replace(
-        hand, width=_range(rng, 0.06, 0.1), contrast=_range(rng, 0.8, 1.1), nib=_range(rng, 0.1, 0.3),
+        hand, width=_range(rng, 0.035, 0.1), contrast=_range(rng, 0.8, 1.1), nib=_range(rng, 0.1, 0.3),
         nib_angle=_range(rng, -1.0, -0.6), ink=1.05, grain=_range(rng, 0, 0.8) if rng.random() < 0.4 else 0.0,
         entry=_range(rng, 0.025, 0.05), taper=_range(rng, 0.35, 0.7), straighten=0.0, tremor=0.001,
         rise=_range(rng, 0.03, 0.13), kaisho=care > 0.4, link=_range(rng, 0.2, 0.4),
-        join=max(0.0, 0.75 - care) * _range(rng, 0.8, 1.6), round=(1 - care) * _range(rng, 0.6, 1.6),
+        join=max(0.0, 0.85 - care) * _range(rng, 0.8, 1.8), round=(1 - care) * _range(rng, 0.6, 1.6),
     )  # fmt: skip
 
 
