@@ -32,10 +32,17 @@ class LineDataSettings(Section):
     texts: tuple[Path, ...] = Field(default=(), description="text files (UTF-8, one sentence a line) for training")
     valid_glyphs: tuple[Path, ...] = Field(default=(), description="glyph files of unseen writers for validation")
     valid_texts: tuple[Path, ...] = Field(default=(), description="text files of unseen documents for validation")
-    charset: str = Field(default="default", description="default, grade1 (kana, digits, 80 kanji), or a UTF-8 text file that holds every character once")
+    charset: str = Field(
+        default="default",
+        description="default, grade1 (kana, digits, 80 kanji), or a UTF-8 text file that holds every character once",
+    )
     batch: int = Field(default=32, ge=1, description="lines in a batch")
-    pool: int = Field(default=16, ge=1, description="batches composed together and sorted by width, so that padding is small")
-    max_frames: int = Field(default=8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut")
+    pool: int = Field(
+        default=16, ge=1, description="batches composed together and sorted by width, so that padding is small"
+    )
+    max_frames: int = Field(
+        default=8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut"
+    )
     valid_lines: int = Field(default=200, ge=1, description="lines in the fixed validation set")
     valid_seed: int = Field(default=20_000, ge=0, description="seed of the validation set, apart from the run's seed")
 
@@ -44,7 +51,16 @@ class ComposeSettings(Section):
     """How composed lines look and what they say."""
 
     styles: dict[str, float] = Field(
-        default={"print": 0.4, "hand": 0.22, "brush": 0.16, "display": 0.02, "pen": 0.07, "ballpoint": 0.05, "pencil": 0.03, "marker": 0.05},
+        default={
+            "print": 0.4,
+            "hand": 0.22,
+            "brush": 0.16,
+            "display": 0.02,
+            "pen": 0.07,
+            "ballpoint": 0.05,
+            "pencil": 0.03,
+            "marker": 0.05,
+        },
         description="weight of each style of writer; styles without a writer are left out",
     )
     mix: dict[str, float] = Field(
@@ -57,7 +73,9 @@ class ComposeSettings(Section):
     addresses: tuple[Path, ...] = Field(default=(), description="files of addresses, one a line")
     words: tuple[Path, ...] = Field(default=(), description="files of names and words; of a .tsv the first column")
     vertical: Share = Field(default=0.38, description="share of vertical lines")
-    degraded: Share = Field(default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn")
+    degraded: Share = Field(
+        default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn"
+    )
     worn_ink: Share = Field(default=0.09, description="chance of each way in which a pen or a press may leave its ink")
     neighbours: Share = Field(default=0.15, description="share of lines with parts of other lines in the picture")
     empty: Share = Field(default=0.015, description="share of pictures without any text")
@@ -69,7 +87,9 @@ class ComposeSettings(Section):
 class LineNetSettings(Section):
     """The shape of the line net."""
 
-    widths: tuple[int, int, int, int] = Field(default=(32, 64, 128, 256), description="channels of the four stages of the trunk")
+    widths: tuple[int, int, int, int] = Field(
+        default=(32, 64, 128, 256), description="channels of the four stages of the trunk"
+    )
     hidden: int = Field(default=256, ge=1, description="LSTM units in each direction")
     bottleneck: int = Field(default=192, ge=1, description="size of the features under the output layer")
 
@@ -81,11 +101,19 @@ class LineLossSettings(Section):
     ctc_to: float = Field(default=1.0, ge=0, description="weight of CTC once it has been raised")
     ctc_until: Share = Field(default=0.1, description="part of the schedule over which the weight of CTC is raised")
     ce_from: float = Field(default=1.0, ge=0, description="weight of the framewise cross-entropy at the start")
-    ce_to: float = Field(default=0.1, ge=0, description="weight that it keeps, so that spikes stay in the middle of glyphs")
+    ce_to: float = Field(
+        default=0.1, ge=0, description="weight that it keeps, so that spikes stay in the middle of glyphs"
+    )
     ce_until: Share = Field(default=0.5, description="part of the schedule over which its weight is lowered")
-    blank: float = Field(default=0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1")
-    sampled: int = Field(default=1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them")
-    full_softmax_from: Share = Field(default=0.8, description="part of the schedule after which every column is computed")
+    blank: float = Field(
+        default=0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1"
+    )
+    sampled: int = Field(
+        default=1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them"
+    )
+    full_softmax_from: Share = Field(
+        default=0.8, description="part of the schedule after which every column is computed"
+    )
 
 
 class OptimSettings(Section):
@@ -95,27 +123,41 @@ class OptimSettings(Section):
     warmup: int = Field(default=300, ge=0, description="steps over which the learning rate is raised")
     decay: Literal["linear", "cosine"] = Field(default="linear", description="how the learning rate falls to zero")
     betas: tuple[float, float] = Field(default=(0.9, 0.99), description="decay of AdamW's two moments")
-    weight_decay: float = Field(default=0.02, ge=0, description="weight decay of matrices and kernels; biases and norms have none")
+    weight_decay: float = Field(
+        default=0.02, ge=0, description="weight decay of matrices and kernels; biases and norms have none"
+    )
     clip: float = Field(default=2.0, gt=0, description="largest norm of the gradient")
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
-    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are what is kept and scored")
+    ema: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are what is kept and scored"
+    )
 
 
 class RunSettings(Section):
     """How long, where, and how often things are written."""
 
     steps: int = Field(default=100_000, ge=1, description="optimizer steps of the whole schedule")
-    max_minutes: float | None = Field(default=None, gt=0, description="time of the whole schedule; whichever ends first, steps or this")
+    max_minutes: float | None = Field(
+        default=None, gt=0, description="time of the whole schedule; whichever ends first, steps or this"
+    )
     seed: int = Field(default=1, ge=0, description="seed of the weights and of the stream of lines")
     workers: int = Field(default=1, ge=0, description="processes that compose lines; 0 composes between the steps")
-    threads: int = Field(default=0, ge=0, description="threads of the net on the CPU; 0 takes the cores that the workers leave")
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the net runs; auto takes a GPU when there is one")
+    threads: int = Field(
+        default=0, ge=0, description="threads of the net on the CPU; 0 takes the cores that the workers leave"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the net runs; auto takes a GPU when there is one"
+    )
     precision: Precision = Field(default="auto", description="auto is bf16 on a GPU or a CPU with AMX, else fp32")
     valid_every: int = Field(default=1000, ge=1, description="steps between validations")
     log_every: int = Field(default=50, ge=1, description="steps that one row of metrics.jsonl sums up")
-    save_minutes: float = Field(default=3.0, gt=0, description="minutes between checkpoints; every validation writes one too")
+    save_minutes: float = Field(
+        default=3.0, gt=0, description="minutes between checkpoints; every validation writes one too"
+    )
     tensorboard: bool = Field(default=True, description="write curves for TensorBoard, where it is installed")
-    patience: int = Field(default=0, ge=0, description="validations without a better CER after which training stops; 0 never stops")
+    patience: int = Field(
+        default=0, ge=0, description="validations without a better CER after which training stops; 0 never stops"
+    )
 
 
 class TrainLineSettings(Section):
@@ -189,7 +231,9 @@ def assign(settings: S, values: Mapping[str, Any], where: str = "settings") -> S
                 raise SettingsError(f"{where}: {known}: unknown section; choose from {', '.join(place)}")
             place = inner
         if isinstance(place.get(name), dict) and not isinstance(value, dict):
-            raise SettingsError(f"{where}: {key} is a section; set one of {', '.join(f'{key}.{k}' for k in place[name])}")
+            raise SettingsError(
+                f"{where}: {key} is a section; set one of {', '.join(f'{key}.{k}' for k in place[name])}"
+            )
         place[name] = value
     return _build(type(settings), data, where)
 

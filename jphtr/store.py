@@ -116,7 +116,7 @@ def write_glyphs(
             written = _fill(file, path, glyphs, charset, sources, dict(normalisation or {}))
         with open(beside, "rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -203,9 +203,7 @@ def _create(file: h5py.File, size: int) -> None:
     )
     for name, (dtype, width) in COLUMNS.items():
         shape = (width,) if width > 1 else ()
-        file.create_dataset(
-            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(4096, *shape), compression="lzf"
-        )
+        file.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(4096, *shape), compression="lzf")
 
 
 def _put_text(file: h5py.File, name: str, text: str) -> None:
@@ -264,9 +262,7 @@ class GlyphFile:
         file = self._open()
         try:
             if int(file.attrs["format"]) != FORMAT:
-                raise DataError(
-                    f"{path}: glyph file format {file.attrs['format']}, not {FORMAT}; write it again"
-                )
+                raise DataError(f"{path}: glyph file format {file.attrs['format']}, not {FORMAT}; write it again")
             self.digest = str(file.attrs["digest"])
             self.charset = Charset.from_text(_get_text(file, "charset"))
             self.writers: tuple[str, ...] = tuple(json.loads(_get_text(file, "writers")))

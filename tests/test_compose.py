@@ -11,6 +11,8 @@ import pytest
 cv2 = pytest.importorskip("cv2")
 pytest.importorskip("pydantic")
 
+import itertools
+
 from jphtr.charset import Charset, default
 from jphtr.compose import Composer
 from jphtr.compose.ink import INKS
@@ -78,7 +80,7 @@ def test_boxes_hold_the_ink(composer: Composer, direction: str) -> None:
         along = [
             (s.box[0] + s.box[2]) / 2 if direction == "horizontal" else (s.box[1] + s.box[3]) / 2 for s in line.spans
         ]
-        pairs = [b - a for a, b in zip(along[:-1], along[1:], strict=True)]
+        pairs = [b - a for a, b in itertools.pairwise(along)]
         assert all(step > -1 for step in pairs)
 
 

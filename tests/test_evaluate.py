@@ -57,7 +57,11 @@ def test_counts_by_hand(model: Path, data: Path) -> None:
         ("direction", "horizontal"): (pytest.approx(2 / 7), 2), ("direction", "vertical"): (0.5, 1),
     }  # fmt: skip
     assert sum(s["chars"] for s in told["scripts"].values()) == 9
-    assert {(c["truth"], c["read"], c["count"]) for c in told["confusions"]} == {("う", "え", 1), ("う", "", 1), ("", "い", 1)}
+    assert {(c["truth"], c["read"], c["count"]) for c in told["confusions"]} == {
+        ("う", "え", 1),
+        ("う", "", 1),
+        ("", "い", 1),
+    }
 
 
 def test_tables_with_and_without_a_header(tmp_path: Path) -> None:

@@ -68,7 +68,12 @@ def test_the_graph_gives_what_torch_gives_on_composed_lines(model: Path) -> None
     sure = exact.max(2) > np.log(0.6)
     assert (labels[..., 0] == exact.argmax(2))[sure].all()
     own = np.arange(labels.shape[1])[None] < -(-batch.widths[:, None] // 8)
-    assert np.abs(np.take_along_axis(exact, labels, 2) - log_probs)[sure & own].max(where=log_probs[sure & own] > -6, initial=0) < 2e-2
+    assert (
+        np.abs(np.take_along_axis(exact, labels, 2) - log_probs)[sure & own].max(
+            where=log_probs[sure & own] > -6, initial=0
+        )
+        < 2e-2
+    )
     assert (np.diff(log_probs, axis=2) <= 0).all()
     assert not labels[~own].any() and not log_probs[~own].any() and sure[~own].all()
 

@@ -14,7 +14,7 @@ from jphtr.sources import fonts
 from jphtr.sources.fonts_faces import faces, find
 
 pytest.importorskip("fontTools")
-from toy_font import BOXES, CHARS, build  # noqa: E402
+from toy_font import BOXES, CHARS, build
 
 
 def ink_box(gray: np.ndarray) -> tuple[float, ...]:
@@ -43,9 +43,7 @@ def test_every_box_is_where_it_was_planted(toy: Path) -> None:
         assert glyph.meta["advance"] == pytest.approx(advance, abs=0.01)
         assert glyph.meta["em"] == (8, 8, 56, 56) and glyph.gray.shape == (64, 64)
         assert glyph.writer == "Toy/Toy-Bold" and glyph.source == "toy.ttf"
-    assert ink_box(glyphs["ー", 1].gray) == pytest.approx(
-        [8 + 48 * v for v in (0.45, 0.1, 0.55, 0.9)], abs=0.3
-    )
+    assert ink_box(glyphs["ー", 1].gray) == pytest.approx([8 + 48 * v for v in (0.45, 0.1, 0.55, 0.9)], abs=0.3)
 
 
 def test_missing_blank_and_replaced_characters_are_left_out(toy: Path) -> None:
@@ -86,7 +84,7 @@ def test_a_wrong_ascent_is_corrected_by_the_kanji(tmp_path: Path) -> None:
     finally:
         BOXES.clear()
         BOXES.update(original)
-    glyphs = [g for g in fonts.read(path, Charset(kanji))]
+    glyphs = list(fonts.read(path, Charset(kanji)))
     middle = np.mean([sum(ink_box(g.gray)[1::2]) / 2 for g in glyphs])
     assert middle == pytest.approx(32, abs=1)
 

@@ -33,7 +33,7 @@ def test_the_text_band_fills_the_strip(height: int, top: int, bottom: int) -> No
     assert strip.gray.shape[0] == HEIGHT
     assert rows[0] <= 8
     assert rows[-1] >= 39
-    x0, y0, x1, y1 = strip.to_source(0, 10, 4, 44)
+    _x0, y0, _x1, y1 = strip.to_source(0, 10, 4, 44)
     assert abs(y0 - top) <= 0.12 * (bottom - top) + 1
     assert abs(y1 - bottom) <= 0.12 * (bottom - top) + 1
 

@@ -26,9 +26,7 @@ def planted(count: int, seed: int = 7) -> Iterator[Glyph]:
         gray = rng.integers(0, 256, (64, 64), dtype=np.uint8)
         meta = {"form": number % 2, "em": (8.0, 8.0, 56.0, 56.0), "advance": 0.5, "style": "hand"}
         writer, source = f"family{number % 3}/face", SOURCES[number % 2].name
-        yield Glyph(
-            gray, CHARS.chars[1 + number % 5], writer, source, number * 10, meta if number % 3 else {}
-        )
+        yield Glyph(gray, CHARS.chars[1 + number % 5], writer, source, number * 10, meta if number % 3 else {})
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
@@ -80,7 +78,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_an_open_file_travels_to_another_process(tmp_path: Path) -> None:
     write_glyphs(tmp_path / "g.h5", planted(20), CHARS)
     with open_glyphs(tmp_path / "g.h5") as here:
-        there = pickle.loads(pickle.dumps(here))  # noqa: S301
+        there = pickle.loads(pickle.dumps(here))
         assert np.array_equal(there.gray[:], here.gray[:])
         there.close()
 

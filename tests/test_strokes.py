@@ -73,7 +73,7 @@ def test_curves_pass_where_bezier_says() -> None:
 
 @pytest.mark.parametrize("d", ["", "L1,2", "M1", "M1,2C1,2 3,4", "M1,2Q3,4 5,6", "M1,2z3"])
 def test_paths_that_cannot_be_understood(d: str) -> None:
-    with pytest.raises(ValueError, match="in|of"):
+    with pytest.raises(ValueError, match=r"in|of"):
         polyline(d)
 
 
@@ -134,9 +134,7 @@ def test_glyphs_of_a_table(table: Path) -> None:
 
 def center(gray: np.ndarray) -> tuple[float, float]:
     ink = 255.0 - gray
-    return float((ink.sum(0) * np.arange(64)).sum() / ink.sum()), float(
-        (ink.sum(1) * np.arange(64)).sum() / ink.sum()
-    )
+    return float((ink.sum(0) * np.arange(64)).sum() / ink.sum()), float((ink.sum(1) * np.arange(64)).sum() / ink.sum())
 
 
 def test_the_same_seed_writes_the_same(table: Path) -> None:
@@ -147,7 +145,7 @@ def test_the_same_seed_writes_the_same(table: Path) -> None:
 
 
 def test_chars_do_not_change_one_another(table: Path) -> None:
-    alone = [g for g in strokes.read(table, CHARS, seed=5, chars="木")]
+    alone = list(strokes.read(table, CHARS, seed=5, chars="木"))
     among = [g for g in strokes.read(table, CHARS, seed=5) if g.char == "木"]
     assert all(np.array_equal(a.gray, b.gray) for a, b in zip(alone, among, strict=True))
 

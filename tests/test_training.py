@@ -294,7 +294,9 @@ def test_a_killed_run_ends_where_the_uninterrupted_one_does(tmp_path: Path) -> N
 
 
 def test_a_signal_saves_and_ends_well(tmp_path: Path) -> None:
-    process = start("-c", RUN.replace("run__steps=40", "run__steps=40000"), str(tmp_path / "run"), charset_file(tmp_path), "1")
+    process = start(
+        "-c", RUN.replace("run__steps=40", "run__steps=40000"), str(tmp_path / "run"), charset_file(tmp_path), "1"
+    )
     until_step(process, tmp_path / "run", 10)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
@@ -333,7 +335,9 @@ def test_two_processes_hold_the_same_weights(tmp_path: Path) -> None:
     said = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert equal(tmp_path / "rank0", tmp_path / "rank1")
-    fresh = Trainer(toy_lines.settings(charset_file(tmp_path)), toy_lines.charset(), Hardware(CPU, None)).net.state_dict()
+    fresh = Trainer(
+        toy_lines.settings(charset_file(tmp_path)), toy_lines.charset(), Hardware(CPU, None)
+    ).net.state_dict()
     assert not torch.equal(fresh["head.weight"], load_file(tmp_path / "rank0")["head.weight"])
 
 

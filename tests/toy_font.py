@@ -55,10 +55,7 @@ def build(
     font.setupCharacterMap(cmap)
     font.setupGlyf(glyphs)
     font.setupHorizontalMetrics(
-        {
-            label: (width, font.font["glyf"][label].xMin if label != "empty" else 0)
-            for label, width in widths.items()
-        }
+        {label: (width, font.font["glyf"][label].xMin if label != "empty" else 0) for label, width in widths.items()}
     )
     font.setupHorizontalHeader(ascent=named_ascent, descent=named_ascent - 1000)
     names = {"familyName": name, "styleName": "Bold", "psName": f"{name}-Bold", "licenseDescription": "CC0"}

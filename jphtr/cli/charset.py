@@ -32,12 +32,8 @@ class Coverage:
 @click.command()
 @click.argument("files", metavar="[FILES...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--missing", is_flag=True, help="Name the characters that are missing.")
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Ask this model file instead of the built-in charset."
-)
-@click.option(
-    "-f", "--format", "kind", default="text", show_default=True, type=click.Choice(["text", "json"])
-)
+@click.option("--model", type=click.Path(path_type=Path), help="Ask this model file instead of the built-in charset.")
+@click.option("-f", "--format", "kind", default="text", show_default=True, type=click.Choice(["text", "json"]))
 def charset(files: tuple[Path, ...], missing: bool, model: Path | None, kind: str) -> None:
     """Print how much of jōyō, JIS X 0208, kana, ASCII and the text FILES can be read."""
     from jphtr.charset import default
@@ -81,7 +77,7 @@ def groups(chars: Charset) -> list[Coverage]:
         f"joyo grade {grade}" if grade < 7 else "joyo secondary": kanji for grade, kanji in jouyou.items()
     }
     named["joyo"] = [char for kanji in jouyou.values() for char in kanji]
-    named |= {script: members for script, members in kana().items()}
+    named |= dict(kana().items())
     named["ASCII"] = [chr(code) for code in range(0x20, 0x7F)]
     named |= {"JIS level 1": levels[1], "JIS level 2": levels[2]}
     named["JIS X 0208"] = [char for members in levels.values() for char in members]

@@ -21,9 +21,7 @@ _PENS = "pen,ballpoint,pencil,marker,brush"
 @click.command("render-fonts")
 @click.argument("paths", metavar="FONTS...", nargs=-1, required=True, type=_FILE)
 @click.option("-o", "--output", required=True, type=_FILE, help="The glyph file to write, such as glyphs.h5.")
-@click.option(
-    "--family", help="Family of all the faces: the key that a split never divides. Default: each font's own."
-)
+@click.option("--family", help="Family of all the faces: the key that a split never divides. Default: each font's own.")
 @click.option(
     "--style",
     default="print",
@@ -74,20 +72,14 @@ def render_fonts(
 @click.command("render-strokes")
 @click.argument("table", type=_FILE)
 @click.option("-o", "--output", required=True, type=_FILE, help="The glyph file to write, such as glyphs.h5.")
-@click.option(
-    "--writers", default=24, show_default=True, type=click.IntRange(1), help="How many hands write it all."
-)
+@click.option("--writers", default=24, show_default=True, type=click.IntRange(1), help="How many hands write it all.")
 @click.option(
     "--pens",
     help=f"Tools that the hands take in turn, with commas: {_PENS}. Default: a mix of all.",
 )
-@click.option(
-    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, other people."
-)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, other people.")
 @click.option("--chars", type=_FILE, help="Write only the characters of this UTF-8 text file.")
-def render_strokes(
-    table: Path, output: Path, writers: int, pens: str | None, seed: int, chars: Path | None
-) -> None:
+def render_strokes(table: Path, output: Path, writers: int, pens: str | None, seed: int, chars: Path | None) -> None:
     """Write the characters of TABLE, KanjiVG's strokes as TSV, with synthetic hands into a glyph file."""
     require("cv2")
     import hashlib
@@ -130,9 +122,7 @@ def verify(paths: tuple[Path, ...]) -> None:
             bad += 1
             complain(error)
         else:
-            click.echo(
-                f"{path}: whole, {whole.glyphs} glyphs of {whole.writers} writers, digest {whole.digest}"
-            )
+            click.echo(f"{path}: whole, {whole.glyphs} glyphs of {whole.writers} writers, digest {whole.digest}")
     if bad:
         click.get_current_context().exit(1)
 

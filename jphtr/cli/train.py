@@ -12,7 +12,9 @@ _FILE = click.Path(path_type=Path)
 
 @click.command("train-line")
 @click.option("--config", type=_FILE, help="Settings, a YAML file such as configs/line.yaml.")
-@click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as optim.lr=1e-3.")
+@click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as optim.lr=1e-3."
+)
 @click.option("-o", "--output", type=_FILE, help="Run folder to write.  [default: runs/NAME-DATE]")
 @click.option("--max-minutes", type=float, help="Time of the whole schedule (run.max_minutes).")
 @click.option("--resume", type=_FILE, metavar="RUN", help="Run folder to go on with.")

@@ -19,7 +19,7 @@ from jphtr.records import CharSpan, Direction, Gray, Line
 from jphtr.settings import ComposeSettings
 
 Rng = np.random.Generator
-_DRY_BRUSH = 0.4  # share of brush lines written with little ink
+_DRY_BRUSH = 4.5  # how much more often a brush than another tool runs short of ink
 _EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
 
 
@@ -105,7 +105,7 @@ class Composer:
         for name in INKS:
             chance = settings.worn_ink * (1.0 if degraded or rough else 0.5)
             if name == "dry" and style == "brush":
-                chance = _DRY_BRUSH
+                chance *= _DRY_BRUSH
             if rng.random() < chance:
                 ink = INKS[name](ink, rng)
         if not empty and rng.random() < 0.07 and style == "print":

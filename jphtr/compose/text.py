@@ -50,7 +50,8 @@ def read_lines(path: Path) -> list[str]:
         If the file is missing or not UTF-8 text.
     """
     try:
-        data = lzma.open(path).read() if path.suffix == ".xz" else path.read_bytes()
+        data = path.read_bytes()
+        data = lzma.decompress(data) if path.suffix == ".xz" else data
         lines = data.decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError, lzma.LZMAError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text ({error}); give a .txt, .tsv or .xz file") from None

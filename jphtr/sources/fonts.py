@@ -102,9 +102,7 @@ def _boxes(drawn: list[tuple[str, str, int, Gray, float]]) -> set[bytes]:
     sharing: dict[bytes, set[str]] = defaultdict(set)
     for char, _, _, picture, _ in drawn:
         sharing[picture.tobytes()].add(char)
-    return {
-        key for key, chars in sharing.items() if len(chars) > 3 and sum("一" <= c <= "鿿" for c in chars) > 1
-    }
+    return {key for key, chars in sharing.items() if len(chars) > 3 and sum("一" <= c <= "鿿" for c in chars) > 1}
 
 
 class _Pen:
@@ -112,9 +110,7 @@ class _Pen:
 
     def __init__(self, face: Face) -> None:
         try:
-            self._font = ImageFont.truetype(
-                io.BytesIO(face.data), _SIZE, layout_engine=ImageFont.Layout.BASIC
-            )
+            self._font = ImageFont.truetype(io.BytesIO(face.data), _SIZE, layout_engine=ImageFont.Layout.BASIC)
         except OSError as error:
             raise DataError(f"{face.path}: FreeType cannot open the face {face.name}: {error}") from error
         self._path = face.path
@@ -143,9 +139,7 @@ class _Pen:
         """The (64, 64) drawing of a code point, or None when it is blank or does not fit."""
         try:
             fine = Image.new("L", (self._side, self._side), 255)
-            ImageDraw.Draw(fine).text(
-                (self._left, self._baseline), chr(code), 0, font=self._font, anchor="ls"
-            )
+            ImageDraw.Draw(fine).text((self._left, self._baseline), chr(code), 0, font=self._font, anchor="ls")
         except (OSError, ValueError) as error:
             raise DataError(f"{self._path}: FreeType cannot draw U+{code:04X}: {error}") from error
         pixels = np.asarray(fine.reduce(_FINE))
@@ -155,9 +149,7 @@ class _Pen:
         if min(int(edge.min()) for edge in edges) < 255:
             box = self._font.getbbox(chr(code), anchor="ls")
             reach = (box[0] + self._left, box[1] + self._baseline)
-            past = max(
-                -reach[0], -reach[1], box[2] + self._left - self._side, box[3] + self._baseline - self._side
-            )
+            past = max(-reach[0], -reach[1], box[2] + self._left - self._side, box[3] + self._baseline - self._side)
             if past > _FAR:
                 return None
         return pixels

@@ -69,16 +69,12 @@ def faces(path: Path) -> Iterator[Face]:
     """
     ttlib = require("fontTools.ttLib")
     require("brotli")  # WOFF2
-    logging.getLogger("fontTools").setLevel(
-        logging.ERROR
-    )  # it remarks on time stamps and odd names of every old font
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it remarks on time stamps and odd names of every old font
     try:
         data = path.read_bytes()
         collection = data[:4] == b"ttcf"
         count = struct.unpack(">L", data[8:12])[0] if collection else 1
-        fonts = [
-            ttlib.TTFont(io.BytesIO(data), fontNumber=number if collection else -1) for number in range(count)
-        ]
+        fonts = [ttlib.TTFont(io.BytesIO(data), fontNumber=number if collection else -1) for number in range(count)]
         japanese = [f for f in fonts if " JP" in _name(f, 1) and "Mono" not in _name(f, 1)]
         digest = hashlib.sha256(data).hexdigest()
         made = [_face(path, font, digest) for font in (japanese or fonts)]
@@ -93,9 +89,7 @@ def faces(path: Path) -> Iterator[Face]:
         IndexError,
         AttributeError,
     ) as error:
-        raise DataError(
-            f"{path}: not a font file that can be drawn ({error or type(error).__name__})"
-        ) from error
+        raise DataError(f"{path}: not a font file that can be drawn ({error or type(error).__name__})") from error
     yield from made
 
 

@@ -78,9 +78,7 @@ def _pencil(rng: np.random.Generator, care: float) -> Hand:
     """Gray and grainy, softer leads wider."""
     soft = _range(rng, 0, 1)
     hand = _any_hand(rng, "pencil", care)
-    return replace(
-        hand, width=0.028 + 0.022 * soft, ink=0.6 + 0.25 * soft, grain=_range(rng, 0.3, 0.7), contrast=0.25
-    )
+    return replace(hand, width=0.028 + 0.022 * soft, ink=0.6 + 0.25 * soft, grain=_range(rng, 0.3, 0.7), contrast=0.25)
 
 
 def _marker(rng: np.random.Generator, care: float) -> Hand:

@@ -190,9 +190,7 @@ def _link(before: Points, after: Points) -> Points:
     leave, land = (v / (np.hypot(*v) + 1e-6) * gap * 0.35 for v in (leave, land))
     t = np.linspace(0, 1, _LINK + 2)[1:-1, None]
     s = 1 - t
-    curve: Points = (
-        s**3 * here + 3 * s * s * t * (here + leave) + 3 * s * t * t * (there - land) + t**3 * there
-    )
+    curve: Points = s**3 * here + 3 * s * s * t * (here + leave) + 3 * s * t * t * (there - land) + t**3 * there
     return curve
 
 
@@ -204,9 +202,7 @@ def _rounded(path: Points, sigma: float) -> Points:
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
     # reflecting through the end points keeps them fixed and their direction alive
-    padded = np.concatenate(
-        [2 * path[0] - path[1 : reach + 1][::-1], path, 2 * path[-1] - path[-reach - 1 : -1][::-1]]
-    )
+    padded = np.concatenate([2 * path[0] - path[1 : reach + 1][::-1], path, 2 * path[-1] - path[-reach - 1 : -1][::-1]])
     return np.stack([np.convolve(padded[:, axis], kernel, "valid") for axis in (0, 1)], axis=1)
 
 
@@ -214,12 +210,7 @@ def _widths(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> NDArray[n
     """Relative line width along every stroke (strokes, POINTS): pressure, swelling and thinning ends."""
     t = _TIMES
     tail = np.clip((1 - t) / max(hand.taper, 0.02), 0, 1)
-    stop = (
-        1
-        + 0.25 * np.exp(-((t / 0.12) ** 2))
-        + 0.3 * np.exp(-(((1 - t) / 0.1) ** 2))
-        - 0.25 * np.sin(np.pi * t)
-    )
+    stop = 1 + 0.25 * np.exp(-((t / 0.12) ** 2)) + 0.3 * np.exp(-(((1 - t) / 0.1) ** 2)) - 0.25 * np.sin(np.pi * t)
     left = (1.15 - 0.25 * t) * (0.12 + 0.88 * tail**0.8)
     swell = 0.55 + 0.85 * np.exp(-(((t - 0.78) / 0.22) ** 2))
     right = swell * np.clip((1 - t) / 0.16, 0.1, 1)
@@ -230,9 +221,7 @@ def _widths(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> NDArray[n
     ends = shapes[drawing.end]
     chord = np.hypot(*(drawing.points[:, -1] - drawing.points[:, 0]).T)
     curved = ((chord < 0.85 * drawing.length) & (drawing.length > 0.35) & (drawing.end != HOOK))[:, None]
-    ends = np.where(
-        curved, (1.1 - 0.3 * np.sin(np.pi * t) + 0.25 * np.sin(2 * np.pi * t)) * (0.25 + 0.75 * tail), ends
-    )
+    ends = np.where(curved, (1.1 - 0.3 * np.sin(np.pi * t) + 0.25 * np.sin(2 * np.pi * t)) * (0.25 + 0.75 * tail), ends)
     profile = 1 + (ends - 1) * hand.contrast
     heavy = 0.4 * np.abs(np.sin(drawing.angle)) - 0.25 + 0.14 * rng.standard_normal(len(profile))
     pressure = np.clip(1 + hand.contrast * heavy, 0.5, 1.5)
@@ -264,9 +253,7 @@ def _ink(paths: list[tuple[Points, NDArray[np.float64]]], hand: Hand, rng: np.ra
         canvas = _toothed(cv2, canvas, hand, rng)
     small = cv2.resize(canvas, (64, 64), interpolation=cv2.INTER_AREA)
     # how much ink flows changes slowly across the character
-    flow = cv2.resize(
-        rng.uniform(0.85, 1.05, (3, 3)).astype(np.float32), (64, 64), interpolation=cv2.INTER_LINEAR
-    )
+    flow = cv2.resize(rng.uniform(0.85, 1.05, (3, 3)).astype(np.float32), (64, 64), interpolation=cv2.INTER_LINEAR)
     gray: Gray = (255 - np.minimum(small * np.minimum(flow * hand.ink, 1.0), 255)).astype(np.uint8)
     return gray
 
@@ -276,9 +263,7 @@ def _landing(path: Points, hand: Hand) -> Points:
     t = np.linspace(0, 1, len(path))[:, None]
     dab = np.array([-0.6, -0.5]) * hand.entry
     return (
-        path
-        + dab * np.clip(1 - t * len(path) / 3.0, 0, 1)
-        - 0.5 * dab * np.clip(1 - (1 - t) * len(path) / 2.5, 0, 1)
+        path + dab * np.clip(1 - t * len(path) / 3.0, 0, 1) - 0.5 * dab * np.clip(1 - (1 - t) * len(path) / 2.5, 0, 1)
     )
 
 
@@ -296,13 +281,9 @@ def _toothed(cv2: Any, canvas: NDArray[np.uint8], hand: Hand, rng: np.random.Gen
     if hand.pen == "brush":
         streaks = cv2.resize(rng.random((96, 20), np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
         dry = cv2.resize(rng.random((4, 4), np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
-        cover = 1 - np.clip((dry - 0.5) * 4, 0, 1) * np.clip(
-            (streaks + 0.5 * hand.grain - 0.65) * 8, 0, hand.grain
-        )
+        cover = 1 - np.clip((dry - 0.5) * 4, 0, 1) * np.clip((streaks + 0.5 * hand.grain - 0.65) * 8, 0, hand.grain)
     else:
-        noise = cv2.resize(
-            rng.random((128, 128), np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST
-        )
+        noise = cv2.resize(rng.random((128, 128), np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST)
         cover = 1 - hand.grain * noise
     toothed: NDArray[np.uint8] = (canvas * cover).astype(np.uint8)
     return toothed

@@ -23,9 +23,7 @@ POINTS = 24  # points of a stroke, evenly spaced along it
 
 Points = NDArray[np.float64]
 
-STOP, SWEEP_LEFT, SWEEP_RIGHT, HOOK, DOT = range(
-    5
-)  # how a stroke ends: tome, left and right harai, hane, ten
+STOP, SWEEP_LEFT, SWEEP_RIGHT, HOOK, DOT = range(5)  # how a stroke ends: tome, left and right harai, hane, ten
 
 _TOKEN = re.compile(r"[MmLlHhVvCcSsZz]|-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _NUMBERS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Z": 0}
@@ -79,9 +77,7 @@ def drawings(path: Path, wanted: frozenset[str]) -> dict[tuple[str, str], Drawin
         try:
             found[char, variant] = drawing(char, variant, row[3])
         except (ValueError, IndexError) as error:
-            raise DataError(
-                f"{path}:{number}: the strokes of {char!r} cannot be understood: {error}"
-            ) from error
+            raise DataError(f"{path}:{number}: the strokes of {char!r} cannot be understood: {error}") from error
     return found
 
 
@@ -125,9 +121,7 @@ def polyline(d: str) -> Points:
             first = values[0] if kind == "C" else 2 * here - control
             second = values[-2]
             back = 1 - steps
-            pieces.append(
-                back**3 * here + 3 * back**2 * steps * first + 3 * back * steps**2 * second + steps**3 * to
-            )
+            pieces.append(back**3 * here + 3 * back**2 * steps * first + 3 * back * steps**2 * second + steps**3 * to)
             control = second
         else:
             pieces.append(to[None])

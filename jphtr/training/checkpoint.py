@@ -79,7 +79,9 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             state = json.loads((file.metadata() or {})["state"])
             return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; the run was ended before its first checkpoint, start it anew") from None
+        raise ModelError(
+            f"{path}: no such file; the run was ended before its first checkpoint, start it anew"
+        ) from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(f"{path}: not a training state ({error})") from None
 

@@ -99,5 +99,3 @@ def half(precision: Precision, device: torch.device) -> torch.dtype | None:
         supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
         return torch.bfloat16 if supported is not None and supported() else None
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-

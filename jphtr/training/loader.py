@@ -69,9 +69,7 @@ class Batch:
     frames: NDArray[np.int32]
 
 
-def frame_targets(
-    labels: NDArray[np.int32], boxes: NDArray[np.float64], width: int
-) -> NDArray[np.int32]:
+def frame_targets(labels: NDArray[np.int32], boxes: NDArray[np.float64], width: int) -> NDArray[np.int32]:
     """What each frame of a line should say (ceil(width / 8),) int32.
 
     A character's label stands in the frames whose centre lies in the middle half of its box, and at least in the one
@@ -170,9 +168,7 @@ def split(batch: Sequence[Sample], max_frames: int) -> list[list[Sample]]:
 class _Chunks(Dataset[Any]):
     """Chunk k holds samples k * size ... of one process's share of the stream."""
 
-    def __init__(
-        self, open_source: OpenSource, charset: Charset, seed: int, size: int, rank: int, ranks: int
-    ) -> None:
+    def __init__(self, open_source: OpenSource, charset: Charset, seed: int, size: int, rank: int, ranks: int) -> None:
         self.open_source, self.charset, self.seed, self.size = open_source, charset, seed, size
         self.rank, self.ranks = rank, ranks
         self.source: LineSource | None = None
@@ -214,7 +210,7 @@ def _settle(parent: int, _: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it to all processes of a job
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -126,6 +126,7 @@ class _Run:
         self.dropped_before = self.state.dropped
         self.noted = self.said = self.saved = time.perf_counter()
         self.waited = 0.0
+        self.lines_before = self.state.sums["lines"]  # of this row, in a sitting before this one
         self.last_row: dict[str, Any] = {}
         self.validated = self.state.step  # the step of the last validation
 
@@ -178,7 +179,11 @@ class _Run:
         return Outcome(self.folder.path, state.step, state.best, not caught)
 
     def _best(self) -> str:
-        return f"best valid CER {state.best:.2%} at step {state.best_step}" if (state := self.state).best_step else "no validation"
+        return (
+            f"best valid CER {state.best:.2%} at step {state.best_step}"
+            if (state := self.state).best_step
+            else "no validation"
+        )
 
     def _text(self) -> str:
         state, row = self.state, self.last_row
@@ -204,7 +209,7 @@ class _Run:
             "ctc": sums["ctc"] / max(1.0, sums["chars"]),
             "ce": sums["ce"] / max(1.0, sums["ce_weight"]),
             "norm": sums["norm"] / self.settings.run.log_every,
-            "lines_per_s": round(sums["lines"] * self.trainer.hardware.ranks / seconds, 2),
+            "lines_per_s": round((sums["lines"] - self.lines_before) * self.trainer.hardware.ranks / seconds, 2),
             "wait": round((self.stream.waited - self.waited) / seconds, 4),
             "compose_ms": round(1000 * self.stream.composed / max(1, self.stream.drawn), 2),
             "padding": round(1 - sums["used"] / max(1.0, sums["frames"]), 4),
@@ -212,7 +217,7 @@ class _Run:
             "skipped": state.skipped,
         }
         self.folder.note(self.last_row)
-        self.noted, self.waited = now, self.stream.waited
+        self.noted, self.waited, self.lines_before = now, self.stream.waited, 0.0
         state.sums = dict.fromkeys(SUMS, 0.0)
 
     def _save(self) -> None:

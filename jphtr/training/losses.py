@@ -132,9 +132,7 @@ def line_losses(logits: Tensor, target: Targets, blank_weight: float) -> Losses:
     same = target.labels[:, :, None] == target.labels[:, None, :]
     texts = same.to(torch.uint8).argmax(2) + 1
     known = target.frames != IGNORE
-    places = torch.cat(
-        [own[:, None].expand(-1, logits.shape[1], -1), target.frames.clamp(min=0)[..., None]], 2
-    )
+    places = torch.cat([own[:, None].expand(-1, logits.shape[1], -1), target.frames.clamp(min=0)[..., None]], 2)
     log_probs = _Picked.apply(logits, places)
     ctc = _Ctc.apply(log_probs[..., :-1], texts, target.steps, target.lengths)
     weight = torch.where(target.frames == BLANK, blank_weight, 1.0) * known
