@@ -19,7 +19,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +27,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from jphtr import __version__
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError
 from jphtr.records import Glyph, Gray
@@ -186,7 +186,7 @@ def _fill(
     for name, text in attributes.items():
         _put_text(file, name, text)
     file.attrs["format"] = FORMAT
-    file.attrs["jphtr"] = _version()
+    file.attrs["jphtr"] = __version__
     file.attrs["digest"] = digest.hex(attributes)
     return Written(count, len(writers), str(file.attrs["digest"]))
 
@@ -213,13 +213,6 @@ def _put_text(file: h5py.File, name: str, text: str) -> None:
 
 def _get_text(file: h5py.File, name: str) -> str:
     return bytes(file[f"text/{name}"][()]).decode()
-
-
-def _version() -> str:
-    try:
-        return version("jphtr")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
 
 
 def _batches(glyphs: Iterable[Glyph], size: int) -> Iterator[list[Glyph]]:

@@ -261,7 +261,9 @@ train_line(settings, folder, open_source=lambda _: toy_lines.ToyComposer())
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     places = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"} | environment
-    return subprocess.Popen([sys.executable, *arguments], env=env, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def until_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
@@ -298,7 +300,7 @@ def test_a_signal_saves_and_ends_well(tmp_path: Path) -> None:
         "-c", RUN.replace("run__steps=40", "run__steps=40000"), str(tmp_path / "run"), charset_file(tmp_path), "1"
     )
     until_step(process, tmp_path / "run", 10)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)  # as schedulers do: to the composing processes too
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0 and "stopped by SIGTERM" in said and "--resume" in said
 

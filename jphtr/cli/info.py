@@ -13,6 +13,7 @@ import click
 def info(model: Path | None, as_json: bool) -> None:
     """Show what MODEL is, an .onnx or .safetensors file; by default the one in the package."""
     import json
+    from collections import Counter
     from dataclasses import asdict
 
     from jphtr.bundle import SHIPPED, read_header
@@ -36,9 +37,11 @@ def info(model: Path | None, as_json: bool) -> None:
     }
     for key, value in rows.items():
         click.echo(f"{key:<12} {value or '-'}")
-    for number, source in enumerate(header.data):
-        licence = source.get("licence", "licence unknown")
-        click.echo(f"{'data' if number == 0 else '':<12} {source.get('name', '?')} ({licence})")
+    licences = Counter(source.get("licence") or "licence not noted" for source in header.data)
+    if licences:
+        click.echo(f"{'data':<12} {len(header.data)} sources, which --json names")
+    for licence, count in licences.most_common():
+        click.echo(f"{'':<12} {count:>3} {licence}")
 
 
 def _words(values: dict[str, object]) -> str:

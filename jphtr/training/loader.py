@@ -210,8 +210,15 @@ def _settle(parent: int, _: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it to all processes of a job
+    signal.signal(signal.SIGTERM, _leave_soon)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _leave_soon(*_: object) -> None:
+    """Schedulers send SIGTERM to all processes of a job: let the training process end its step and save first."""
+    timer = threading.Timer(3.0, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _end_with(parent: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from jphtr import __version__
 from jphtr.bundle import Header
 from jphtr.charset import Charset, default, jouyou_by_grade, kana
 from jphtr.decode import greedy
@@ -30,7 +31,7 @@ from jphtr.store import open_glyphs
 from jphtr.training.checkpoint import Resize, load_weights, resized, save_weights
 from jphtr.training.hardware import settle
 from jphtr.training.loader import LineSource, LineStream, Sample, collate, draw, split
-from jphtr.training.run_folder import BEST, CHARSET, LAST, RunFolder, jphtr_version
+from jphtr.training.run_folder import BEST, CHARSET, LAST, RunFolder
 from jphtr.training.trainer import SUMS, Trainer
 
 _SAY_SECONDS = 30.0
@@ -250,7 +251,7 @@ class _Run:
         return Header(
             name=self.folder.path.name,
             charset=self.trainer.charset.to_text(),
-            version=jphtr_version(),
+            version=__version__,
             arch=self.trainer.net.arch,
             scores={"valid_cer": round(errors.rate, 6), "valid_chars": errors.chars},
             training={

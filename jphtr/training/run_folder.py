@@ -14,7 +14,6 @@ from __future__ import annotations
 import datetime
 import json
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -27,14 +26,6 @@ from jphtr.training.checkpoint import write_whole
 
 CONFIG, CHARSET, METRICS, LOG = "config.yaml", "charset.txt", "metrics.jsonl", "log.txt"
 LAST, BEST = "last.safetensors", "best.safetensors"
-
-
-def jphtr_version() -> str:
-    """The installed version, or "0" in a bare checkout."""
-    try:
-        return version("jphtr")
-    except PackageNotFoundError:
-        return "0"
 
 
 class RunFolder:
