@@ -268,7 +268,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 def until_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
     """Wait until a run has noted a step and has a checkpoint."""
-    for _ in range(3000):
+    for _ in range(15_000):  # five minutes, on a busy machine
         metrics = folder / METRICS
         if (folder / LAST).exists() and metrics.exists() and len(metrics.read_text("utf-8").splitlines()) >= step // 5:
             return
