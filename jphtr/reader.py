@@ -15,6 +15,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from jphtr.bundle import SHIPPED, read_header
 from jphtr.decode import DECODERS
+from jphtr.decode.doublets import full_width, merge_doublets
 from jphtr.decode.spans import FrameSpan, boxes
 from jphtr.errors import ImageError, JphtrError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE, Strip, guess_direction, prepare
@@ -62,6 +63,7 @@ class Reader:
         if self.header.kind != "line":
             raise ModelError(f"{self.path}: a {self.header.kind} model does not read lines; give a line model")
         self._chars = self.header.characters.chars
+        self._wide = full_width(self._chars)
         self._session = _session(self.path, threads)
 
     def __repr__(self) -> str:
@@ -163,10 +165,11 @@ class Reader:
         if labels.max(initial=0) >= len(self._chars):
             raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
         decode = DECODERS[options.decoder]
-        return [
-            self._recognition(decode(labels[n, :length], log_probs[n, :length]), one.strip, options.min_confidence)
-            for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True))
-        ]
+        found = []
+        for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True)):
+            spans = merge_doublets(decode(labels[n, :length], log_probs[n, :length]), self._wide)
+            found.append(self._recognition(spans, one.strip, options.min_confidence))
+        return found
 
     def _recognition(self, found: Sequence[FrameSpan], strip: Strip, min_confidence: float) -> Recognition:
         spans = []

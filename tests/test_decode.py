@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jphtr.charset import BLANK
 from jphtr.decode import DECODERS
+from jphtr.decode.doublets import full_width, merge_doublets
 from jphtr.decode.greedy import greedy
 from jphtr.decode.spans import FrameSpan, boxes
 
@@ -135,3 +136,35 @@ def test_boxes_stay_inside_the_strip(seed: int) -> None:
     for x0, y0, x1, y1 in found:
         assert 0 <= x0 < x1 <= width
         assert 0 <= y0 < y1 <= 48
+
+
+# ---- doublets ----
+
+CHARS = ("", "来", "柔", "l", "i", "。", "か")
+LAI, ROU, L, LI, STOP, KA = range(1, 7)
+
+
+def span(label: int, start: int, stop: int, confidence: float = 0.9) -> FrameSpan:
+    return FrameSpan(label, start, stop, (start + stop) / 2, confidence, ((KA, 0.05),))
+
+
+def read(*spans: FrameSpan) -> list[int]:
+    return [s.label for s in merge_doublets(spans, full_width(CHARS))]
+
+
+def test_two_characters_on_one_place_are_one() -> None:
+    merged = merge_doublets([span(ROU, 4, 5, 0.4), span(LAI, 5, 6, 0.6)], full_width(CHARS))
+    (one,) = merged
+    assert (one.label, one.start, one.stop, one.confidence) == (LAI, 4, 6, 0.6)
+    assert one.alternatives[0] == (ROU, 0.4) and LAI not in dict(one.alternatives)
+    assert read(span(LAI, 4, 5), span(ROU, 5, 6, 0.5), span(LAI, 6, 7)) == [LAI]
+
+
+def test_neighbours_stay_two() -> None:
+    assert read(span(ROU, 4, 5), span(LAI, 6, 7)) == [ROU, LAI]  # a blank between them
+    assert read(span(ROU, 2, 6), span(LAI, 6, 10)) == [ROU, LAI]  # as far apart as characters are
+    assert read(span(L, 4, 5), span(LI, 5, 6)) == [L, LI]  # narrow letters
+    assert read(span(LAI, 4, 5), span(STOP, 5, 6)) == [LAI, STOP]
+    dense = [span([LAI, KA][n % 2], 2 * n, 2 * n + 2) for n in range(8)]  # a line whose characters are small
+    assert read(*dense) == [LAI, KA] * 4
+    assert read() == []

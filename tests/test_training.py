@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice, pairwise, product
 from pathlib import Path
 
@@ -258,12 +260,30 @@ train_line(settings, folder, open_source=lambda _: toy_lines.ToyComposer())
 """
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    places = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"} | environment
-    return subprocess.Popen(
-        [sys.executable, *arguments], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Python in a process group of its own; what still runs at the end of a test is killed with all its children."""
+    started: list[subprocess.Popen[str]] = []
+
+    def go(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        places = [str(Path(__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"} | environment
+        started.append(
+            subprocess.Popen(
+                [sys.executable, *arguments], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+            )
+        )
+        return started[-1]
+
+    yield go
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if process.stderr is not None and not process.stderr.closed:
+            process.communicate()
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def until_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
@@ -277,7 +297,7 @@ def until_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
     raise AssertionError("the run does not come forward")
 
 
-def test_a_killed_run_ends_where_the_uninterrupted_one_does(tmp_path: Path) -> None:
+def test_a_killed_run_ends_where_the_uninterrupted_one_does(tmp_path: Path, start: Start) -> None:
     chars = charset_file(tmp_path)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = start("-c", RUN, str(killed), chars, "1")
@@ -295,7 +315,7 @@ def test_a_killed_run_ends_where_the_uninterrupted_one_does(tmp_path: Path) -> N
     assert rows(killed) == rows(whole)
 
 
-def test_a_signal_saves_and_ends_well(tmp_path: Path) -> None:
+def test_a_signal_saves_and_ends_well(tmp_path: Path, start: Start) -> None:
     process = start(
         "-c", RUN.replace("run__steps=40", "run__steps=40000"), str(tmp_path / "run"), charset_file(tmp_path), "1"
     )
@@ -325,7 +345,7 @@ hardware.leave()
 """
 
 
-def test_two_processes_hold_the_same_weights(tmp_path: Path) -> None:
+def test_two_processes_hold_the_same_weights(tmp_path: Path, start: Start) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

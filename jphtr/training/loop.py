@@ -23,6 +23,7 @@ from jphtr import __version__
 from jphtr.bundle import Header
 from jphtr.charset import Charset, default, jouyou_by_grade, kana
 from jphtr.decode import greedy
+from jphtr.decode.doublets import full_width, merge_doublets
 from jphtr.errors import SettingsError
 from jphtr.metrics import Errors, cer
 from jphtr.nets.line import LineNet, frames
@@ -301,6 +302,7 @@ def validate(net: LineNet, samples: list[Sample], charset: Charset, max_frames: 
     """Character errors of a net on lines, read greedily in float32."""
     device = net.head.weight.device
     errors = Errors()
+    wide = full_width(charset.chars)
     for part in split(samples, max_frames):
         batch = collate(part)
         widths = torch.from_numpy(batch.widths)
@@ -310,7 +312,7 @@ def validate(net: LineNet, samples: list[Sample], charset: Charset, max_frames: 
         counts = frames(widths).tolist()
         labels, probs = best.indices.cpu().numpy(), best.values.cpu().numpy()
         for sample, count, row, row_probs in zip(part, counts, labels, probs, strict=True):
-            spans = greedy(row[:count], row_probs[:count])
+            spans = merge_doublets(greedy(row[:count], row_probs[:count]), wide)
             errors += cer(charset.decode(sample.labels), charset.decode(s.label for s in spans))
     return errors
 
