@@ -127,8 +127,11 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
         return g.node("Mul", g.node("Relu", g.node("Add", x, inner)), mask)
 
     def linear(x: str, name: str) -> str:
-        matrix = g.node("Transpose", weight(f"{name}.weight"), perm=[1, 0])
-        return g.node("Add", g.node("MatMul", x, matrix), weight(f"{name}.bias"))
+        # Gemm adds the bias in place: MatMul and Add hold the logits of the whole charset twice
+        rows = g.node("Reshape", x, g.ints(-1, state[f"{name}.weight"].shape[1]))
+        y = g.node("Gemm", rows, weight(f"{name}.weight"), weight(f"{name}.bias"), transB=1)
+        shape = g.node("Concat", g.node("Shape", x, start=0, end=2), g.ints(-1), axis=0)
+        return g.node("Reshape", y, shape)
 
     # which frames, and which columns of the maps at 1/2 and 1/4, lie inside each line
     lengths = g.node("Div", g.node("Add", "widths", g.scalar(STRIDE - 1)), g.scalar(STRIDE))
