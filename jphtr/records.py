@@ -35,6 +35,33 @@ class Glyph:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GlyphBlock:
+    """Many glyphs of one source as columns: what archives of a million records are read into.
+
+    Attributes
+    ----------
+    gray : (N, H, W) uint8, 255 is paper.
+    chars : (N,) uint32 code points; 0 where the source names no character.
+    writer : (N,) int32 places in `writers`.
+    writers : the keys that a split never divides.
+    source : name of the data set.
+    index : (N,) int64 positions inside the source.
+    meta : (N,) columns of what else the source knows, such as sheet, code, quality or age.
+    """
+
+    gray: NDArray[np.uint8]
+    chars: NDArray[np.uint32]
+    writer: NDArray[np.int32]
+    writers: tuple[str, ...]
+    source: str
+    index: NDArray[np.int64]
+    meta: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.gray)
+
+
 @dataclass(frozen=True, slots=True)
 class CharSpan:
     """One character and where it stands: `box` is (x0, y0, x1, y1) in float pixels of the caller's picture."""
