@@ -18,7 +18,8 @@ imports torch:
     image       a file -> gray pixels
     geometry    gray pixels of a line -> the strip a net sees, and the way back
     store       HDF5 in and out: glyph files; verify
-    sources     font files and pen strokes -> Glyph
+    splits      train / valid / test that never divide a writer
+    sources     archives, folders, font files and pen strokes -> Glyph
     compose     text -> layout -> ink -> paper: synthetic lines with exact character boxes
     decode      CTC frames -> spans
     metrics     CER as counts, per script, confusions, intervals

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError
-from jphtr.records import Glyph
-from jphtr.store import Source, open_glyphs, verify, write_glyphs
+from jphtr.records import Glyph, GlyphBlock
+from jphtr.store import Source, open_glyphs, verify, write_blocks, write_glyphs
 
 CHARS = Charset("あいう漢A")
 SOURCES = [Source("one.ttf", "ab" * 32, "OFL-1.1"), Source("two.ttf", "", "CC0")]
@@ -117,3 +119,78 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         file.attrs["format"] = 99
     with pytest.raises(DataError, match="format 99"):
         open_glyphs(path)
+
+
+# ---- blocks ----
+
+
+def block(
+    source: str, chars: str, *, size: tuple[int, int] = (6, 5), seed: int = 0, **meta: NDArray[Any]
+) -> GlyphBlock:
+    rng = np.random.default_rng(seed)
+    count = len(chars)
+    return GlyphBlock(
+        rng.integers(0, 256, (count, *size), dtype=np.uint8),
+        np.array([0 if c == "_" else ord(c) for c in chars], np.uint32),
+        np.arange(count, dtype=np.int32) % 2,
+        (f"{source}:a", f"{source}:b"),
+        source,
+        np.arange(count, dtype=np.int64) + 10,
+        meta,
+    )
+
+
+BLOCKS = (
+    block("X", "あ_亜", sheet=np.array([7, 8, 9], np.uint16)),
+    block("Y", "阿𪚥", seed=1, age=np.array([20, 70], np.uint8), sheet=np.array([1, 2], np.uint16)),
+    block("X", "い" * 300, seed=2, sheet=np.arange(300, dtype=np.uint16)),
+)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_blocks_come_back(tmp_path: Path, compress: bool) -> None:
+    written = write_blocks(tmp_path / "g.h5", BLOCKS, CHARS, sources=[Source("Y", "", "CC0")], compress=compress)
+    assert (written.glyphs, written.writers) == (305, 4)
+    with open_glyphs(tmp_path / "g.h5") as file:
+        assert file.shape == (6, 5) and file.sources[1].licence == "CC0"
+        assert file.charset.chars[: len(CHARS)] == CHARS.chars and "𪚥" in file.charset.chars[len(CHARS) :]
+        back = list(file.blocks(100))
+        assert [len(b) for b in back] == [3, 2, 100, 100, 100]
+        for name in ("gray", "chars", "index"):
+            joined = np.concatenate([getattr(b, name) for b in back])
+            assert np.array_equal(joined, np.concatenate([getattr(b, name) for b in BLOCKS]))
+        for b in back:
+            assert set(b.meta) == set(file.columns[b.source])
+        assert [b.writers[b.writer[-1]] for b in back[:2]] == ["X:a", "Y:b"]
+        assert file.column("sheet")[:6].tolist() == [7, 8, 9, 1, 2, 0]
+        assert file.column("age")[:6].tolist() == [0, 0, 0, 20, 70, 0]
+        rows = [304, 2, 2, 100]
+        assert np.array_equal(file.grays(rows), np.stack([file.gray[row] for row in rows]))
+        with pytest.raises(DataError, match="no column shoe; there are: age, sheet"):
+            file.column("shoe")
+    assert verify(tmp_path / "g.h5") == written
+
+
+def test_the_digest_of_blocks_is_of_the_content(tmp_path: Path) -> None:
+    one = write_blocks(tmp_path / "1.h5", BLOCKS, CHARS).digest
+    assert write_blocks(tmp_path / "2.h5", BLOCKS, CHARS, compress=False).digest == one
+    with open_glyphs(tmp_path / "1.h5") as file:
+        assert write_blocks(tmp_path / "3.h5", file.blocks(), CHARS).digest == one
+    with h5py.File(tmp_path / "1.h5", "r+") as file:
+        file["meta/age"][4] = 71
+    with pytest.raises(DataError, match="digest"):
+        verify(tmp_path / "1.h5")
+
+
+def test_blocks_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Z is \(6, 6\) px and what came before \(6, 5\)"):
+        write_blocks(tmp_path / "g.h5", [BLOCKS[0], block("Z", "う", size=(6, 6))], CHARS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_glyph_is_named(tmp_path: Path) -> None:
+    write_blocks(tmp_path / "g.h5", BLOCKS, CHARS)
+    with h5py.File(tmp_path / "g.h5", "r+") as file:
+        file["gray"].id.write_direct_chunk((5, 0, 0), b"no deflate")
+    with open_glyphs(tmp_path / "g.h5") as file, pytest.raises(DataError, match="row 5 is damaged"):
+        file.grays([1, 5])

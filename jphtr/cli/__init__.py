@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "charset": ("jphtr.cli.charset", "charset", "Show which characters are covered, and which are missing."),
     "render-fonts": ("jphtr.cli.glyphs", "render_fonts", "Draw a glyph file from font files."),
     "render-strokes": ("jphtr.cli.glyphs", "render_strokes", "Draw a glyph file from KanjiVG strokes."),
+    "unpack-etl": ("jphtr.cli.unpack", "unpack_etl", "Unpack the ETL Character Database into a glyph file."),
+    "unpack-kuzushiji": ("jphtr.cli.unpack", "unpack_kuzushiji", "Unpack KMNIST, K49 and Kuzushiji-Kanji."),
     "verify": ("jphtr.cli.glyphs", "verify", "Check glyph files against their digests."),
     "compose": ("jphtr.cli.compose", "compose", "Write composed lines to a folder, to look at."),
     "train-line": ("jphtr.cli.train", "train_line", "Train a line model."),

@@ -48,8 +48,8 @@ class Atlas:
         rows: list[NDArray[np.int64]] = []
         for number, path in enumerate(paths):
             with open_glyphs(path) as file:
-                if file.gray.shape[1:] != (CANVAS, CANVAS):
-                    raise DataError(f"{path}: glyphs of {file.gray.shape[1:]}, composing needs 64 x 64; render again")
+                if file.shape != (CANVAS, CANVAS):
+                    raise DataError(f"{path}: glyphs of {file.shape}, composing needs 64 x 64; render again")
                 to_label = np.array(
                     [charset.label(c) if c and charset.covers(c) else -1 for c in file.charset.chars], np.int64
                 )
@@ -61,7 +61,7 @@ class Atlas:
                 rows.append(table[keep])
                 self.writers += file.writers
                 self.styles += [(styles or {}).get(w, file.styles.get(w, "print")) for w in file.writers]
-                self._gray.append(file.gray[:])
+                self._gray.append(file.grays(np.arange(len(file))))
                 self._em.append(file.em)
                 self._advance.append(file.advance)
         if not rows or not sum(map(len, rows)):

@@ -35,7 +35,7 @@ from jphtr.sources.etl_records import LAYOUTS, Layout, Raw
 
 __all__ = [
     "JIS_1978_PAIRS", "LAYOUTS", "PUBLISHED", "PUBLISHED_SETS", "SCRIPTS", "EtlFile", "Found", "Layout",
-    "PublishedFile", "PublishedSet", "check", "find", "outside", "published_file", "read",
+    "PublishedFile", "PublishedSet", "check", "find", "opened", "outside", "published_file", "read",
 ]  # fmt: skip
 
 _CHUNK = 1 << 18  # bytes read and unpacked at a time: they stay in the processor's cache

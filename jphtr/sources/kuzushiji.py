@@ -19,7 +19,6 @@ the tar in its order, or those of the folder in the order of class and name.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import lzma
 import math
@@ -41,6 +40,7 @@ from jphtr.errors import DataError, ImageError
 from jphtr.image import load_gray
 from jphtr.records import GlyphBlock
 from jphtr.sources.folder import character
+from jphtr.splits import SPLITS, part_of
 
 Name = Literal["KMNIST", "K49", "KKANJI"]
 Split = Literal["train", "valid", "test"]
@@ -169,9 +169,8 @@ def kanji_split(code: int, image: str) -> Split:
     code : code point of the class folder.
     image : file name of the picture without folders, as published.
     """
-    digest = hashlib.sha256(f"U+{code:04X}/{image}".encode()).digest()
-    digit = int.from_bytes(digest[:8], "big") % 10
-    return "train" if digit < 8 else "valid" if digit == 8 else "test"
+    number = part_of(f"U+{code:04X}/{image}")
+    return "train" if number == SPLITS["train"] else "valid" if number == SPLITS["valid"] else "test"
 
 
 # ---- finding ----
@@ -368,7 +367,7 @@ def _read_kanji(path: Path, size: int) -> Iterator[GlyphBlock]:
             gray=np.stack([picture.gray for picture in batch]),
             chars=np.array([ord(picture.char) for picture in batch], np.uint32),
             writer=(split - 1).astype(np.int32),
-            writers=tuple(f"KKANJI:{name}" for name in SPLITS if name),
+            writers=tuple(f"KKANJI:{name}" for name in SPLITS),
             source="KKANJI",
             index=np.arange(start, start + len(batch), dtype=np.int64),
             meta={
@@ -439,8 +438,6 @@ class Published(NamedTuple):
     md5: str | None
     sha256: str | None
 
-
-SPLITS: dict[str, int] = {"": 0, "train": 1, "valid": 2, "test": 3}
 
 CLASSES: dict[str, str] = {  # place in the text is the label
     "KMNIST": "おきすつなはまやれを",
