@@ -111,18 +111,35 @@ def prepare(gray: Gray, direction: Direction | Literal["auto"] = "auto", *, inve
 
 
 def _light_on_dark(look: NDArray[np.float32]) -> bool:
-    """Whether the smaller part of the pixels, the ink, is the lighter one: the skew of what stands out locally."""
-    flat = look - 0.5 * look.mean(axis=0, keepdims=True) - 0.5 * look.mean()
+    """Whether the smaller part of the pixels, the ink, is the lighter one: the skew of what stands out locally.
+
+    What stands out is measured against the mean of a square somewhat larger than a stroke is long, so that uneven
+    light, which outweighs faint ink, does not count.
+    """
+    side = max(9, round(look.shape[0] * 0.6)) | 1
+    flat = _mean_around(look - _mean_around(look, side), 3)
     flat -= flat.mean(dtype=np.float32)
     spread = float(np.sqrt((flat**2).mean()))
-    if spread < 2:
+    if spread < 1:
         return bool(np.median(look) < 100)
     skew = float((flat**3).mean()) / spread**3
-    if abs(skew) > 0.6:
+    if abs(skew) > 0.1:
         return skew > 0
     # as much ink as paper: the rim of the picture is paper
     rim = np.concatenate([look[0], look[-1], look[:, 0], look[:, -1]])
     return bool(np.median(rim) < (np.percentile(look, 5) + np.percentile(look, 95)) / 2)
+
+
+def _mean_around(look: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """The mean of the square of odd `side` around every pixel, the picture mirrored at its edges."""
+    for axis in (0, 1):
+        half = min(side // 2, look.shape[axis] - 1)
+        pad = [(0, 0), (0, 0)]
+        pad[axis] = (half + 1, half)
+        total = np.cumsum(np.pad(look, pad, mode="symmetric"), axis=axis, dtype=np.float64)
+        ends = [np.take(total, np.arange(start, start + look.shape[axis]), axis) for start in (2 * half + 1, 0)]
+        look = ((ends[0] - ends[1]) / (2 * half + 1)).astype(np.float32)
+    return look
 
 
 def _light(look: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
