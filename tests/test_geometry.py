@@ -107,3 +107,18 @@ def test_direction_from_shape() -> None:
     assert guess_direction(np.zeros((20, 200), np.uint8)) == ("horizontal", True)
     assert guess_direction(np.zeros((200, 20), np.uint8)) == ("vertical", True)
     assert guess_direction(np.zeros((40, 41), np.uint8))[1] is False
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_polarity_does_not_follow_uneven_light(seed: int, light: bool) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0, 1, 400)
+    # one bright or dark patch of light along the line, far stronger than the faint strokes
+    patch = 110 * np.exp(-(((x - rng.uniform(0.3, 0.7)) / 0.08) ** 2)) * (1 if seed % 2 else -1)
+    gray = np.tile(125 + patch, (48, 1))
+    for start in range(12, 380, 24):
+        gray[14:34, start : start + 2] += 22 if light else -22
+        gray[22:24, start : start + 14] += 22 if light else -22
+    gray = np.clip(gray + rng.normal(0, 2, gray.shape), 0, 255).astype(np.uint8)
+    assert prepare(gray, "horizontal").inverted is light
