@@ -18,6 +18,7 @@ from jphtr.errors import DataError, SettingsError
 if TYPE_CHECKING:
     from jphtr.records import GlyphBlock
     from jphtr.sources.normalise import Normalisation
+    from jphtr.store import Input, Source
 
 _FILE = click.Path(path_type=Path)
 _ETL = (
@@ -175,11 +176,13 @@ class _Job:
     def write(self, readers: Sequence[_Reader], licences: dict[str, str]) -> None:
         """Unpack everything, and end with exit code 1 if something was left out."""
         from jphtr.charset import default
-        from jphtr.store import Input, Source, open_glyphs, write_blocks
+        from jphtr.store import open_glyphs, write_blocks
 
         normalisation = self.normalisation()
         notes = {**normalisation.to_dict(), "split": "writer" if self.random_split is None else "random"}
-        sources, inputs, charset = [], [], default()
+        sources: list[Source] = []
+        inputs: list[Input] = []
+        charset = default()
         old = None
         if self.append and self.output.exists():
             old = open_glyphs(self.output)
@@ -196,7 +199,7 @@ class _Job:
                 yield from old.blocks()
             with _progress(readers) as bar:
                 for reader in readers:
-                    yield from self._blocks(reader, normalisation, bar, sources, inputs, Source, Input, licences)
+                    yield from self._blocks(reader, normalisation, bar, sources, inputs, licences)
 
         try:
             written = write_blocks(
@@ -222,14 +225,15 @@ class _Job:
         return Normalisation(size, self.level, self.stretch, self.centre, self.margin)
 
     def _blocks(
-        self, reader: _Reader, normalisation: Normalisation, bar: Any, sources: list[Any], inputs: list[Any],
-        source: type[Any], input_: type[Any], licences: dict[str, str],
+        self, reader: _Reader, normalisation: Normalisation, bar: Any, sources: list[Source], inputs: list[Input],
+        licences: dict[str, str],
     ) -> Iterator[GlyphBlock]:  # fmt: skip
         """The blocks of one input in their final form; one that fails before its first block may be left out."""
         from concurrent.futures import ThreadPoolExecutor
 
         from jphtr.sources.normalise import apply
         from jphtr.splits import assign
+        from jphtr.store import Input, Source
 
         started = False
         with ThreadPoolExecutor(1) as pool:
@@ -246,9 +250,9 @@ class _Job:
                 self.leave_out(error)
                 return
             if started:
-                inputs += [input_(name, size, sha256) for name, size, sha256 in digests.result()]
+                inputs += [Input(name, size, sha256) for name, size, sha256 in digests.result()]
                 if reader.source not in {one.name for one in sources}:
-                    sources.append(source(reader.source, "", licences[reader.source]))
+                    sources.append(Source(reader.source, "", licences[reader.source]))
 
 
 def _digests(reader: _Reader) -> list[tuple[str, int, str]]:
