@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jphtr.errors import DataError
-from jphtr.sources.folder import character, read
+from jphtr.sources.folder import blocks, character, read
 
 
 def picture(seed: int, size: tuple[int, int] = (20, 30)) -> NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def put(path: Path, gray: NDArray[np.uint8]) -> Path:
 @pytest.mark.parametrize(
     ("name", "char"),
     [
-        ("あ", "あ"), ("漢", "漢"), ("A", "A"), ("7", "7"), ("U+3042", "あ"), ("u+6f22", "漢"), ("U+20B9F", "𠮟"),
+        ("あ", "あ"), ("漢", "漢"), ("A", "A"), ("7", "7"), ("U+3042", "あ"), ("u+6f22", "漢"), ("U3042", "あ"), ("U+20B9F", "𠮟"),
         ("0x2422", "あ"), ("0X3021", "亜"), ("か\u3099", "が"), ("U+FA19", "神"), ("@", "@"),
         ("2422", None), ("4E21", None), ("0xB1", None), ("0x4E00", None), ("0x2121", None), ("0x2922", None),
         ("U+304", None), ("U+110000", None), ("U+D800", None), ("U+0009", None), ("ああ", None), ("", None), (" ", None),
@@ -138,3 +138,32 @@ def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=said) as error:
             list(read(tmp_path / name, on_error=lambda error: None))
         assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_list_with_headings(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", picture(1))
+    (tmp_path / "list.tsv").write_text("file\tcharacter\na.png\tあ\n", "utf-8")
+    (glyph,) = read(tmp_path / "list.tsv")
+    assert (glyph.char, glyph.index) == ("あ", 0)
+    with pytest.raises(DataError, match="line 2: 'character' is not one character"):
+        list(read(put_text(tmp_path / "other.tsv", "a.png\tあ\nfile\tcharacter\n")))
+
+
+def put_text(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_blocks_are_the_same_glyphs(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for seed, place in enumerate(["a/あ/1.png", "a/あ/2.png", "a/い/3.png", "b/あ/4.png", "b/う/5.png"]):
+        put(root / place, picture(seed, (20, 40 if place == "a/い/3.png" else 30)))
+    glyphs, found = list(read(root)), list(blocks(root, number=7))
+    assert [len(block) for block in found] == [2, 1, 2]
+    assert "".join(chr(code) for block in found for code in block.chars) == "".join(g.char for g in glyphs)
+    assert [block.writers[place] for block in found for place in block.writer] == [g.writer for g in glyphs]
+    assert [int(place) for block in found for place in block.index] == [g.index for g in glyphs]
+    assert all(
+        np.array_equal(a, b.gray) for a, b in zip((g for block in found for g in block.gray), glyphs, strict=True)
+    )
+    assert {number for block in found for number in block.meta["file"].tolist()} == {7}

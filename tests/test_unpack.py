@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from etl_files import archive, jis, levels
+from PIL import Image
 
+from jphtr.charset import default
 from jphtr.cli import main
+from jphtr.records import GlyphBlock
 from jphtr.splits import SPLITS, assign, part_of
-from jphtr.store import open_glyphs, verify
+from jphtr.store import open_glyphs, verify, write_blocks
 
 
 def run(*words: object) -> tuple[int, str, str]:
@@ -144,3 +147,51 @@ def test_parts_are_eight_to_one_to_one() -> None:
         part_of("ETL1:1001")
         == 1 + (0, 0, 0, 0, 0, 0, 0, 0, 1, 2)[int(hashlib.sha256(b"ETL1:1001").hexdigest()[:16], 16) % 10]
     )
+
+
+def test_unpack_folder(tmp_path: Path) -> None:
+    """A tree and a list come out as their pictures, turned and placed; a bad picture is left out and told."""
+    rng = np.random.default_rng(3)
+    grays = {}
+    for name in ("mine/あ/1.png", "mine/anna/い/2.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        grays[name] = rng.integers(180, 256, (64, 64), dtype=np.uint8)
+        grays[name][20:40, 20:40] = 10
+        Image.fromarray(grays[name]).save(path)
+    (tmp_path / "mine" / "あ" / "0.png").write_bytes(b"no picture")
+    (tmp_path / "list.tsv").write_text("mine/あ/1.png\tU+3046\tbela\n", "utf-8")
+    out = tmp_path / "mine.h5"
+    paths = (tmp_path / "mine", tmp_path / "list.tsv")
+    code, _, said = run("unpack-folder", *paths, "-o", out)
+    assert code == 1 and "0.png" in said and not out.exists()
+    code, _, said = run("unpack-folder", *paths, "-o", out, "--keep-going", "--licence", "mine alone")
+    assert code == 1 and "3 glyphs of 3 writers" in said and said.count("error") == 1
+    with open_glyphs(out) as file:
+        assert "".join(file.charset.chars[label] for label in file.label) == "いあう"
+        assert [file.writers[place] for place in file.writer] == ["anna", "mine", "bela"]
+        assert np.array_equal(file.grays([1, 0, 2]), [*grays.values(), grays["mine/あ/1.png"]])
+        assert {source.licence for source in file.sources} == {"mine alone"}
+        lines = [f"{hashlib.sha256((tmp_path / 'mine' / name).read_bytes()).hexdigest()}  {name}\n"
+                 for name in ("anna/い/2.png", "あ/0.png", "あ/1.png")]  # fmt: skip
+        assert file.inputs[0].sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_raw_files_are_the_same_whatever_the_blocks(tmp_path: Path) -> None:
+    """Uncompressed pixels go to the file by whole chunks; blocks end anywhere in them."""
+    rng = np.random.default_rng(4)
+    grays = rng.integers(0, 256, (1000, 60, 60), dtype=np.uint8)
+    for step in (1000, 291, 64):
+        blocks = [
+            GlyphBlock(
+                grays[start : start + step], np.full(len(grays[start : start + step]), ord("あ"), np.uint32),
+                np.zeros(len(grays[start : start + step]), np.int32), ("w",), "s",
+                np.arange(start, min(start + step, 1000)), {"sheet": np.arange(start, min(start + step, 1000))},
+            )
+            for start in range(0, 1000, step)
+        ]  # fmt: skip
+        written = write_blocks(tmp_path / f"{step}.h5", blocks, default(), compress=False)
+        assert verify(tmp_path / f"{step}.h5").digest == written.digest
+        with open_glyphs(tmp_path / f"{step}.h5") as file:
+            assert np.array_equal(file.grays(np.arange(1000)), grays) and np.array_equal(file.gray[()], grays)
+            assert file.column("sheet").tolist() == list(range(1000))

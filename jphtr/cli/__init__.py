@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "render-strokes": ("jphtr.cli.glyphs", "render_strokes", "Draw a glyph file from KanjiVG strokes."),
     "unpack-etl": ("jphtr.cli.unpack", "unpack_etl", "Unpack the ETL Character Database into a glyph file."),
     "unpack-kuzushiji": ("jphtr.cli.unpack", "unpack_kuzushiji", "Unpack KMNIST, K49 and Kuzushiji-Kanji."),
+    "unpack-folder": ("jphtr.cli.unpack", "unpack_folder", "Read pictures of characters into a glyph file."),
     "verify": ("jphtr.cli.glyphs", "verify", "Check glyph files against their digests."),
     "compose": ("jphtr.cli.compose", "compose", "Write composed lines to a folder, to look at."),
     "train-line": ("jphtr.cli.train", "train_line", "Train a line model."),

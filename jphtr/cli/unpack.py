@@ -1,4 +1,4 @@
-"""`jphtr unpack-etl` and `unpack-kuzushiji`: archives of handwriting -> one glyph file."""
+"""`jphtr unpack-etl`, `unpack-kuzushiji` and `unpack-folder`: archives and pictures of characters -> one glyph file."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from jphtr.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from jphtr.records import GlyphBlock
+    from jphtr.sources.folder import Ink
     from jphtr.sources.normalise import Normalisation
     from jphtr.store import Input, Source
+
+Digest = tuple[str, int, str]  # of an input: its name, its bytes and their sha256
 
 _FILE = click.Path(path_type=Path)
 _ETL = (
@@ -90,10 +93,11 @@ def unpack_etl(paths: tuple[Path, ...], output: Path, only: str | None, models: 
             if strange:
                 _warn(f"{file}: {strange} records have a code without a character; they are kept with label 0")
 
-        def inside(file: etl.EtlFile = file) -> Any:
-            return etl.opened(file)
+        def digests(file: etl.EtlFile = file) -> list[Digest]:
+            with etl.opened(file) as stream:
+                return [_digest(file.published.name, stream)]
 
-        readers.append(_Reader(str(file), file.published.name, file.source, file.size, file.records, read, inside))
+        readers.append(_Reader(str(file), file.published.name, file.source, file.size, file.records, read, digests))
     job.write(readers, dict.fromkeys(found.sources, f"AIST, not to be passed on; cite: {_ETL}"))
 
 
@@ -129,16 +133,55 @@ def unpack_kuzushiji(paths: tuple[Path, ...], output: Path, only: str | None, **
             if count != published:
                 _warn(f"{part.images}: {count:,} pictures where {label} has {published:,}")
 
-        inputs = [path for path in (part.images, part.labels) if path is not None and path.is_file()]
-        size = sum(path.stat().st_size for path in inputs)
+        files = [path for path in (part.images, part.labels) if path is not None and path.is_file()]
+        size = sum(path.stat().st_size for path in files)
         count = kuzushiji.COUNTS[part.name, part.split]
-        readers.append(_Reader(str(part.images), label, part.name, size, count, read, None, tuple(inputs)))
+
+        def digests(files: list[Path] = files) -> list[Digest]:
+            return [_digest_of_file(path) for path in files]
+
+        readers.append(_Reader(str(part.images), label, part.name, size, count, read, digests))
     job.write(readers, dict.fromkeys(wanted, f"{kuzushiji.LICENCE}; cite: {kuzushiji.CITATION}"))
+
+
+@click.command("unpack-folder")
+@click.argument("paths", metavar="PATHS...", nargs=-1, required=True, type=_FILE)
+@click.option("--name", help="What to call the data set; by default the name of the folder or list.")
+@click.option("--licence", default="", help="Licence and citation, kept in the file.")
+@click.option("--ink", type=click.Choice(["auto", "dark", "bright"]), default="auto", show_default=True,
+              help="bright is ink lighter than its ground, which is turned; auto looks at each picture.")  # fmt: skip
+@_looks
+def unpack_folder(
+    paths: tuple[Path, ...], output: Path, name: str | None, licence: str, ink: Ink, **looks: Any
+) -> None:
+    """Read folders with one folder a character, or lists (path<TAB>character[<TAB>writer]), into a glyph file.
+
+    A folder's name, or the second column of a list, is the character itself, U+XXXX, or 0xXXXX, its JIS X 0208 code.
+    """
+    from jphtr.sources import folder
+
+    if len(paths) > 255:
+        raise DataError(f"{len(paths)} folders and lists; give at most 255, or one list of all pictures")
+    job = _Job(output, **looks)
+    readers = []
+    for number, path in enumerate(paths, 1):
+        files = folder.pictures(path)
+        click.echo(f"{path}: {len(files):,} files", err=True)
+        size = sum(file.stat().st_size for file in files)
+
+        def read(path: Path = path, number: int = number) -> Iterator[GlyphBlock]:
+            return folder.blocks(path, source=name, number=number, ink=ink, on_error=job.leave_out)
+
+        def digests(path: Path = path, files: list[Path] = files, size: int = size) -> list[Digest]:
+            return [_digest_of_all(path, files)]
+
+        readers.append(_Reader(str(path), path.name, name or folder.name_of(path), size, len(files), read, digests))
+    job.write(readers, {reader.source: licence for reader in readers})
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """One input: how it is called, how large it is, and how its glyphs and its bytes are read."""
+    """One input: how it is called, how large it is, how its glyphs are read, and what its files are."""
 
     path: str
     name: str
@@ -146,8 +189,7 @@ class _Reader:
     size: int
     glyphs: int  # about
     blocks: Callable[[], Iterable[GlyphBlock]]
-    opened: Callable[[], Any] | None = None  # a stream of the bytes, or else:
-    files: tuple[Path, ...] = ()
+    digests: Callable[[], list[Digest]]
 
 
 @dataclass(slots=True)
@@ -231,49 +273,61 @@ class _Job:
         """The blocks of one input in their final form; one that fails before its first block may be left out."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from jphtr.sources.normalise import apply
+        from jphtr.sources.normalise import Normalisation, apply
         from jphtr.splits import assign
         from jphtr.store import Input, Source
 
+        as_scanned = normalisation == Normalisation(size=None)
         started = False
         with ThreadPoolExecutor(1) as pool:
             try:
                 for block in assign(reader.blocks(), seed=self.random_split):
                     if not started:
-                        digests = pool.submit(_digests, reader)
+                        digests = pool.submit(reader.digests)
                         started = True
                     bar.update(len(block), reader)
-                    yield replace(block, gray=apply(block.gray, normalisation))
+                    yield block if as_scanned else replace(block, gray=apply(block.gray, normalisation))
             except DataError as error:
                 if started:  # half of it is in the file that is being written
                     raise
                 self.leave_out(error)
                 return
             if started:
-                inputs += [Input(name, size, sha256) for name, size, sha256 in digests.result()]
+                inputs += [Input(*digest) for digest in digests.result()]
                 if reader.source not in {one.name for one in sources}:
                     sources.append(Source(reader.source, "", licences[reader.source]))
 
 
-def _digests(reader: _Reader) -> list[tuple[str, int, str]]:
-    """Name, bytes and sha256 of what a reader reads."""
+def _digest(name: str, stream: Any) -> Digest:
     import hashlib
 
-    def of(stream: Any) -> tuple[int, str]:
-        found, size = hashlib.sha256(), 0
-        while piece := stream.read(1 << 20):
-            found.update(piece)
-            size += len(piece)
-        return size, found.hexdigest()
+    found, size = hashlib.sha256(), 0
+    while piece := stream.read(1 << 20):
+        found.update(piece)
+        size += len(piece)
+    return name, size, found.hexdigest()
 
-    if reader.opened is not None:
-        with reader.opened() as stream:
-            return [(reader.name, *of(stream))]
-    rows = []
-    for path in reader.files:
+
+def _digest_of_file(path: Path) -> Digest:
+    try:
         with open(path, "rb") as stream:
-            rows.append((path.name, *of(stream)))
-    return rows
+            return _digest(path.name, stream)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path and your rights") from None
+
+
+def _digest_of_all(root: Path, files: Sequence[Path]) -> Digest:
+    """One digest for a tree or a list: that of the lines `sha256sum` would print for its files, in sorted order."""
+    import hashlib
+    import os
+
+    home, lines, total = root if root.is_dir() else root.parent, [], 0
+    for path in files:
+        _, size, found = _digest_of_file(path)
+        lines.append(f"{found}  {Path(os.path.relpath(path, home)).as_posix()}\n")
+        total += size
+    lines.sort(key=lambda line: line[66:])
+    return f"{root.resolve().name} ({len(lines)} files)", total, hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _progress(readers: Sequence[_Reader]) -> Any:

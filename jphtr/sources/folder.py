@@ -1,11 +1,12 @@
-"""A folder of pictures with one folder a character, or a list of pictures -> Glyph.
+"""A folder of pictures with one folder a character, or a list of pictures -> Glyph or GlyphBlock.
 
     tree    ROOT/[WRITER/.../]CHARACTER/picture.png      hidden files and what has no picture's suffix are left out
     list    one line a picture, UTF-8: path<TAB>character[<TAB>writer], paths relative to the list
 
-A character is written as itself, as `U+XXXX` (4 to 6 hexadecimal digits), or as `0xXXXX`, its JIS X 0208 code, as
-some unpackers of the ETL archives name their folders. Bare digits such as `2422` are refused: they are as good a
-Unicode number (4E21) as a JIS code. So are codes of two digits, as ETL4 and ETL7 put hiragana under katakana's.
+A list may begin with a line of headings. A character is written as itself, as `U+XXXX` or `UXXXX` (4 to 6 hexadecimal
+digits), or as `0xXXXX`, its JIS X 0208 code, as some unpackers of the ETL archives name their folders. Bare digits
+such as `2422` are refused: they are as good a Unicode number (4E21) as a JIS code. So are codes of two digits, as
+ETL4 and ETL7 put hiragana under katakana's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import groupby, islice
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -21,12 +23,14 @@ import numpy as np
 
 from jphtr.errors import DataError, ImageError
 from jphtr.image import load_gray, pictures_in
-from jphtr.records import Glyph, Gray
+from jphtr.records import Glyph, GlyphBlock, Gray
 
 OnError = Callable[[DataError], None]
 Ink = Literal["auto", "dark", "bright"]
 
-_UNICODE = re.compile(r"[uU]\+([0-9a-fA-F]{4,6})")
+_BLOCK = 1024  # pictures
+
+_UNICODE = re.compile(r"[uU]\+?([0-9a-fA-F]{4,6})")
 _JIS = re.compile(r"0[xX]([0-9a-fA-F]{4})")
 
 
@@ -63,6 +67,51 @@ def read(
     return (_read_tree if path.is_dir() else _read_list)(path, source, ink, report)
 
 
+def blocks(
+    path: Path, *, source: str | None = None, number: int = 1, ink: Ink = "auto", on_error: OnError | None = None
+) -> Iterator[GlyphBlock]:
+    """As `read`, as blocks of pictures that follow each other and are of one size.
+
+    Parameters
+    ----------
+    number : of the folder or list among those of one data set, 1 to 255: the meta column `file`.
+    """
+    for shape, run in groupby(read(path, source=source, ink=ink, on_error=on_error), lambda glyph: glyph.gray.shape):
+        del shape
+        while glyphs := list(islice(run, _BLOCK)):
+            writers = tuple(dict.fromkeys(glyph.writer for glyph in glyphs))
+            yield GlyphBlock(
+                np.stack([glyph.gray for glyph in glyphs]),
+                np.array([ord(glyph.char) for glyph in glyphs], np.uint32),
+                np.array([writers.index(glyph.writer) for glyph in glyphs], np.int32),
+                writers,
+                glyphs[0].source,
+                np.array([glyph.index for glyph in glyphs], np.int64),
+                {"file": np.full(len(glyphs), number, np.uint8)},
+            )
+
+
+def name_of(path: Path) -> str:
+    """What a folder or list is called as a data set."""
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def pictures(path: Path) -> list[Path]:
+    """The files that `read` will open, a list itself first.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder or list, or no text in the list.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if path.is_dir():
+        return [Path(name) for name in pictures_in(path)]
+    named = (path.parent / line.split("\t")[0] for line in _lines(path) if line.strip())
+    return [path, *(file for file in named if file.is_file())]
+
+
 @cache
 def character(name: str) -> str | None:
     """The character that a folder name or list column stands for, as one NFC code point; None if it is none."""
@@ -81,7 +130,7 @@ def character(name: str) -> str | None:
 
 
 def _read_tree(root: Path, source: str | None, ink: Ink, report: OnError) -> Iterator[Glyph]:
-    home = root.resolve().name
+    home = name_of(root)
     paths = pictures_in(root)
     if not paths:
         raise DataError(f"{root}: no pictures in this folder; it should hold one folder a character")
@@ -104,8 +153,10 @@ def _read_list(path: Path, source: str | None, ink: Ink, report: OnError) -> Ite
     for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
-        index += 1
         columns = line.split("\t")
+        if number == 1 and len(columns) > 1 and not character(columns[1]) and not (path.parent / columns[0]).exists():
+            continue  # headings
+        index += 1
         place = f"{path}: line {number}"
         if len(columns) not in (2, 3) or not columns[0]:
             report(DataError(f"{place}: {len(columns)} columns, not path<TAB>character[<TAB>writer]"))

@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +25,10 @@ from jphtr.store.columns import COLUMNS, FORMAT, Input, Source, Written, append,
 
 _BATCH = 256  # glyphs of `write_glyphs` written at a time
 _SHARE = 128  # glyphs that one thread deflates at a time
+_THREADS = 4  # two that deflate and hash, one that reads ahead, one that waits for the disk
+_RAW_CHUNK = 1 << 20  # bytes of uncompressed pixels that lie together
+_SYNCED = 1 << 26  # bytes of them after which they are sent to the disk
+_ROWS = 1 << 15  # rows of the small columns written at a time
 _LEVEL = 1  # of deflate; higher levels save 5 % and take twice as long
 
 
@@ -122,7 +126,7 @@ def write_blocks(
         for label, char in enumerate(chars):
             if len(char) == 1:
                 table[ord(char)] = label
-        for block in blocks:
+        for block in _ahead(blocks, sink.pool):
             if not len(block):
                 continue
             labels = table[block.chars]
@@ -170,7 +174,7 @@ def _write(
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(beside, "w", libver="v110") as file, ThreadPoolExecutor(2) as pool:
+        with h5py.File(beside, "w", libver="v110") as file, ThreadPoolExecutor(_THREADS) as pool:
             sink = _Sink(file, pool, compress)
             charset = fill(sink)
             if not sink.count:
@@ -196,10 +200,14 @@ class _Sink:
         self.shape: tuple[int, ...] | None = None
         self.count = 0
         self.styles: dict[str, str] = {}
-        self.columns: dict[str, list[str]] = {}
         self._writers: dict[str, int] = {}
         self._sources: dict[str, int] = {}
         self._gray = hashlib.sha256()
+        self._raw = np.empty((0, 0, 0), np.uint8)  # the chunk of uncompressed pixels that is being filled
+        self._rows = _Rows(file)
+        self._unsynced = 0  # bytes of it that were written since the last were sent to the disk
+        self._drained: Future[None] | None = None
+        self._hashed: Future[None] | None = None
 
     def writer(self, name: str) -> int:
         return self._writers.setdefault(name, len(self._writers))
@@ -218,47 +226,62 @@ class _Sink:
         gray = np.ascontiguousarray(gray)
         if self.shape is None:
             self.shape = gray.shape[1:]
-            chunk = 1 if self.compress else max(1, (1 << 20) // gray[0].size)
+            chunk = 1 if self.compress else max(1, _RAW_CHUNK // gray[0].size)
             self.file.create_dataset(
                 "gray", (0, *self.shape), "u1", maxshape=(None, *self.shape), chunks=(chunk, *self.shape),
                 **({"compression": "gzip", "compression_opts": _LEVEL} if self.compress else {}),
             )  # fmt: skip
-            create(self.file, COLUMNS)
-        hashed = self.pool.submit(self._gray.update, gray.data)
-        pixels = self.file["gray"]
-        pixels.resize(self.count + len(gray), axis=0)
-        if self.compress:
-            row = self.count
-            for packed in self.pool.map(_deflated, np.array_split(gray, -(-len(gray) // _SHARE))):
-                for one in packed:
-                    pixels.id.write_direct_chunk((row, 0, 0), one)
-                    row += 1
-        else:
-            pixels[self.count :] = gray
-        append(self.file, self.count, {name: values.astype(COLUMNS[name][0]) for name, values in rows.items()})
-        self._meta(len(gray), source, meta or {})
-        hashed.result()
+            self._raw = np.zeros((chunk, *self.shape), np.uint8)
+        if self._hashed is not None:  # the digest goes over the blocks in their order
+            self._hashed.result()
+        self._hashed = self.pool.submit(self._gray.update, gray.data)
+        self.file["gray"].resize(self.count + len(gray), axis=0)
+        (self._deflate if self.compress else self._copy)(gray)
+        self._rows.put({name: values.astype(COLUMNS[name][0]) for name, values in rows.items()}, source, meta or {})
         self.count += len(gray)
 
-    def _meta(self, count: int, source: str, meta: Mapping[str, NDArray[Any]]) -> None:
-        """Further columns: one that is new starts with zeros for all rows before, one that is absent goes on so."""
-        group = self.file.require_group("meta") if meta else self.file.get("meta", {})
-        for name, values in meta.items():
-            if name not in group:
-                group.create_dataset(
-                    name, (self.count,), values.dtype, maxshape=(None,), chunks=(4096,), compression="lzf"
-                )
-            if name not in self.columns.setdefault(source, []):
-                self.columns[source].append(name)
-        for name, column in group.items():
-            column.resize(self.count + count, axis=0)
-            if name in meta:
-                column[self.count :] = meta[name]
+    def _deflate(self, gray: NDArray[np.uint8]) -> None:
+        write, row = self.file["gray"].id.write_direct_chunk, self.count
+        for packed in self.pool.map(_deflated, np.array_split(gray, -(-len(gray) // _SHARE))):
+            for one in packed:
+                write((row, 0, 0), one)
+                row += 1
+
+    def _copy(self, gray: NDArray[np.uint8]) -> None:
+        """Whole chunks go to the file as they lie in memory; HDF5's own way would copy each of them twice more."""
+        size, done = len(self._raw), 0
+        while done < len(gray):
+            place = (self.count + done) % size
+            part = gray[done : done + size - place]
+            done += len(part)
+            if len(part) < size:  # the end of a chunk begun before, or the beginning of one that goes on
+                self._raw[place : place + len(part)] = part
+                part = self._raw
+            if (self.count + done) % size == 0:
+                self._write_raw(self.count + done - size, part)
+
+    def _write_raw(self, row: int, chunk: NDArray[np.uint8]) -> None:
+        self.file["gray"].id.write_direct_chunk((row, 0, 0), chunk)
+        self._unsynced += chunk.nbytes
+        if self._unsynced >= _SYNCED and hasattr(os, "posix_fadvise"):
+            # Gigabytes that wait in memory for their way to the disk push out what other programs need, and taking
+            # fresh memory for them is slower than the disk: they go now, and their memory is used again.
+            if self._drained is not None:
+                self._drained.result()
+            self._drained = self.pool.submit(_drain, self.file.id.get_vfd_handle())
+            self._unsynced = 0
 
     def finish(
         self, charset: Charset, given: Sequence[Source], normalisation: dict[str, Any], inputs: Sequence[Input]
     ) -> Written:
         """Write what is known only now: names, where all came from, and the digest."""
+        if not self.compress and (rest := self.count % len(self._raw)):
+            self._raw[rest:] = 0
+            self._write_raw(self.count - rest, self._raw)
+        for working in (self._hashed, self._drained):
+            if working is not None:
+                working.result()
+        self._rows.flush()
         known = {source.name: source for source in given}
         sources = [known.get(name, Source(name)) for name in self._sources]
         texts = {
@@ -268,8 +291,8 @@ class _Sink:
             "sources": json.dumps([asdict(source) for source in sources], ensure_ascii=False),
             "normalisation": json.dumps(normalisation, ensure_ascii=False, sort_keys=True),
         }
-        if self.columns:
-            texts["columns"] = json.dumps(self.columns, ensure_ascii=False, sort_keys=True)
+        if self._rows.names:
+            texts["columns"] = json.dumps(self._rows.names, ensure_ascii=False, sort_keys=True)
         if inputs:
             texts["inputs"] = json.dumps([asdict(one) for one in inputs], ensure_ascii=False)
         put_texts(self.file, texts)
@@ -279,8 +302,74 @@ class _Sink:
         return Written(self.count, len(self._writers), str(self.file.attrs["digest"]))
 
 
+class _Rows:
+    """The small columns, written many rows at a time: a write of one row takes HDF5 as long as one of thousands.
+
+    Attributes
+    ----------
+    names : source -> its own further columns.
+    """
+
+    def __init__(self, file: h5py.File) -> None:
+        self.file = file
+        self.names: dict[str, list[str]] = {}
+        self._written = self._count = 0  # rows in the file, and rows that wait
+        self._source = ""
+        self._waiting: list[tuple[Mapping[str, NDArray[Any]], Mapping[str, NDArray[Any]]]] = []
+
+    def put(self, rows: Mapping[str, NDArray[Any]], source: str, meta: Mapping[str, NDArray[Any]]) -> None:
+        """Append rows of one source; `meta` are further columns, which may differ from source to source."""
+        if self._waiting and (
+            self._count >= _ROWS or source != self._source or meta.keys() != self._waiting[-1][1].keys()
+        ):
+            self.flush()
+        self._source = source
+        self._waiting.append((rows, meta))
+        self._count += len(rows["label"])
+
+    def flush(self) -> None:
+        """Write what waits: a further column that is new starts with zeros, one that is absent goes on with them."""
+        if not self._waiting:
+            return
+        rows, meta = (
+            {name: np.concatenate([one[part][name] for one in self._waiting]) for name in self._waiting[0][part]}
+            for part in (0, 1)
+        )
+        if self._written == 0:
+            create(self.file, COLUMNS)
+        append(self.file, self._written, rows)
+        group = self.file.require_group("meta") if meta else self.file.get("meta", {})
+        for name, values in meta.items():
+            if name not in group:
+                group.create_dataset(
+                    name, (self._written,), values.dtype, maxshape=(None,), chunks=(4096,), compression="lzf"
+                )
+            if name not in self.names.setdefault(self._source, []):
+                self.names[self._source].append(name)
+        first, self._written, self._count = self._written, self._written + self._count, 0
+        for name, column in group.items():
+            column.resize(self._written, axis=0)
+            if name in meta:
+                column[first:] = meta[name]
+        self._waiting = []
+
+
+def _drain(handle: int) -> None:
+    os.fdatasync(handle)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def _deflated(gray: NDArray[np.uint8]) -> list[bytes]:
     return [zlib.compress(one, _LEVEL) for one in gray]
+
+
+def _ahead(blocks: Iterable[GlyphBlock], pool: ThreadPoolExecutor) -> Iterator[GlyphBlock]:
+    """The same blocks, the next one being read while one is written."""
+    iterator = iter(blocks)
+    coming = pool.submit(next, iterator, None)
+    while (block := coming.result()) is not None:
+        coming = pool.submit(next, iterator, None)
+        yield block
 
 
 def _batches(glyphs: Iterable[Glyph], size: int) -> Iterator[list[Glyph]]:
