@@ -2,7 +2,7 @@
 
 What flows, one function an arrow:
 
-    unpack    archive bytes --sources--> Glyph --store--> glyphs.h5
+    unpack    archive bytes --sources--> GlyphBlock --store--> glyphs.h5
     compose   glyphs.h5 + text --compose--> Line (pixels, text, exact boxes)
     train     lines --loaders--> batch --nets--> log-probs --> run folder --> one model file
     read      file --image--> gray --geometry--> strip --model--> log-probs --decode--> Recognition --formats--> text
@@ -17,9 +17,11 @@ imports torch:
     settings    settings as models; YAML files; key=value overrides
     image       a file -> gray pixels
     geometry    gray pixels of a line -> the strip a net sees, and the way back
-    store       HDF5 in and out: glyph files; verify
+    store       HDF5 in and out: glyph files; verify; pictures for other tools
     splits      train / valid / test that never divide a writer
-    sources     archives, folders, font files and pen strokes -> Glyph
+    sources     archives, folders, font files and pen strokes -> Glyph; audit of archives
+    inventory   what a glyph file holds, counted and chosen by any of its columns
+    contact_sheet  chosen glyphs as one picture
     compose     text -> layout -> ink -> paper: synthetic lines with exact character boxes
     decode      CTC frames -> spans
     metrics     CER as counts, per script, confusions, intervals

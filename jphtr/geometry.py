@@ -19,6 +19,7 @@ HEIGHT = 48  # pixels of a strip across the reading axis
 STRIDE = 8  # pixels of a strip along the reading axis in one frame
 _BODY = 40  # pixels of the strip's height that the text band takes
 _LOOK = 48  # the height at which a picture is looked at before it is cut
+_COARSE = 32  # the height below which a picture is too coarse for its noise to be smoothed
 _FAINT = 18.0  # levels of gray below which nothing counts as ink
 _MIN_WIDTH = 16
 
@@ -96,12 +97,13 @@ def prepare(gray: Gray, direction: Direction | Literal["auto"] = "auto", *, inve
     if inverted:
         look = 255 - look
     paper, depth = _light(look)
-    ink = np.clip((paper[None] - look) / depth, 0, 1) if depth else np.zeros_like(look)
+    darkness = (paper[None] - look) / depth if depth else np.zeros_like(look)
+    ink = np.clip(darkness, 0, 1)
     if not depth or not (ink > 0.5).any():
         blank = np.full((HEIGHT, _MIN_WIDTH), 255, np.uint8)
         return Strip(blank, chosen, size, inverted, False, (0.0, 0.0), HEIGHT / turned.shape[0])
     to_picture = (turned.shape[1] / look.shape[1], turned.shape[0] / look.shape[0])
-    top, bottom = (y * to_picture[1] for y in _band(ink))
+    top, bottom = (y * to_picture[1] for y in _band(darkness))
     left, right = (x * to_picture[0] for x in _extent(ink, bottom - top, to_picture))
     scale = _BODY / (bottom - top)
     middle = (top + bottom) / 2
@@ -162,15 +164,31 @@ def _light(look: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     return paper, depth if depth >= _FAINT else 0.0
 
 
-def _band(ink: NDArray[np.float32]) -> tuple[float, float]:
-    """Rows (top, bottom) of the text: the run of rows that holds the most ink above a floor, the middle favoured."""
-    height = ink.shape[0]
-    dark = ink > 0.4
-    profile = ink.mean(axis=1)
+def _band(darkness: NDArray[np.float32]) -> tuple[float, float]:
+    """Rows (top, bottom) of the text: the run of rows that holds the most ink above a floor, the middle favoured.
+
+    Parameters
+    ----------
+    darkness : (H, W), 0 is paper and 1 is ink; noise of the paper goes below 0 as well.
+    """
+    height = darkness.shape[0]
+    dark = darkness > 0.4
+    clear = ~_wide_runs(dark.mean(axis=0) > 0.8, max(2, height // 3))
+    if clear.mean() > 0.4:  # the other columns are stains and scan edges
+        darkness, dark = darkness[:, clear], dark[:, clear]
+    # Strong noise fills every row alike. Measured from each row's own paper, smoothed, it leaves a pedestal of about
+    # half its spread, which goes; so text on bad paper is not taken to be as high as the picture.
+    smoothed = height >= _COARSE
+    smooth = np.clip(_mean_around(darkness, 3) if smoothed else darkness, -1, 1.2)
+    quarter = smooth.shape[1] // 4
+    profile = smooth.mean(axis=1) - np.partition(smooth, quarter, axis=1)[:, quarter]
+    levels = np.sort(smooth, axis=None)
+    spread = 1.48 * float(levels[len(levels) // 2] - levels[len(levels) // 4])
+    profile = np.maximum(profile - 0.5 * spread, 0)
     profile[dark.mean(axis=1) > 0.85] = 0  # a rule or a scan edge, not text
     towards_edge = np.abs((np.arange(height) + 0.5) / height * 2 - 1)
     profile = profile * np.clip(1.9 - 1.5 * towards_edge, 0.5, 1)
-    floor = 0.16 * float(profile.max()) + 1e-6
+    floor = 0.12 * float(profile.max()) + 1e-6
     gain = profile - floor
     best, best_run, run, start = -1.0, (0, height), 0.0, 0
     for y, value in enumerate(gain.tolist()):
@@ -180,11 +198,22 @@ def _band(ink: NDArray[np.float32]) -> tuple[float, float]:
         if run > best:
             best, best_run = run, (start, y + 1)
     top, bottom = float(best_run[0]), float(best_run[1])
+    if smoothed:  # which has spread the ink by a row
+        top, bottom = top + (top > 0), bottom - (bottom < height)
     least = 0.4 * height  # a lone 一 or 、 says nothing about the size of the text; the picture does
     if bottom - top < least:
         middle = min(max((top + bottom) / 2, least / 2), height - least / 2)
         top, bottom = middle - least / 2, middle + least / 2
     return top, bottom
+
+
+def _wide_runs(flags: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """Which flags (W,) stand in a run of at least `least`."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    found = np.zeros_like(flags)
+    for start, stop in edges.reshape(-1, 2).tolist():
+        found[start:stop] = stop - start >= least
+    return found
 
 
 def _extent(ink: NDArray[np.float32], body: float, to_picture: tuple[float, float]) -> tuple[float, float]:

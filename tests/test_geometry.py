@@ -38,6 +38,23 @@ def test_the_text_band_fills_the_strip(height: int, top: int, bottom: int) -> No
     assert abs(y1 - bottom) <= 0.12 * (bottom - top) + 1
 
 
+@pytest.mark.parametrize("paper", ["noise", "specks", "stain"])
+def test_bad_paper_is_not_text(paper: str) -> None:
+    """Strong noise fills every row, a stain every row of its columns: the band is still that of the text."""
+    top, bottom = 22, 46
+    rng = np.random.default_rng(6)
+    gray = text_like(60, 600, top, bottom).astype(float)
+    if paper == "noise":
+        gray += rng.normal(0, 50, gray.shape)
+    elif paper == "specks":
+        gray[rng.random(gray.shape) < 0.08] = 20
+    else:
+        gray[:, 480:560] = 30
+    strip = prepare(np.clip(gray, 0, 255).astype(np.uint8), "horizontal")
+    _x0, y0, _x1, y1 = strip.to_source(0, 10, 4, 44)
+    assert abs(y0 - top) <= 4 and abs(y1 - bottom) <= 4
+
+
 @pytest.mark.parametrize("direction", ["horizontal", "vertical"])
 def test_boxes_come_back(direction: str) -> None:
     gray = text_like(50, 300, 12, 40)

@@ -194,3 +194,14 @@ def test_a_damaged_glyph_is_named(tmp_path: Path) -> None:
         file["gray"].id.write_direct_chunk((5, 0, 0), b"no deflate")
     with open_glyphs(tmp_path / "g.h5") as file, pytest.raises(DataError, match="row 5 is damaged"):
         file.grays([1, 5])
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    """Its part goes with the next write; the part of a writer that lives stays."""
+    path = tmp_path / "glyphs.h5"
+    dead, alive, other = (tmp_path / f".{name}.part" for name in ("glyphs.h5.1", "glyphs.h5.2", "more.h5.3"))
+    dead.write_bytes(b"half")
+    other.write_bytes(b"half")
+    with h5py.File(alive, "w"):
+        write_glyphs(path, planted(5), CHARS)
+        assert not dead.exists() and alive.exists() and other.exists()

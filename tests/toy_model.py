@@ -109,7 +109,7 @@ def write_toy(path: Path, metadata: str | None = None) -> Path:
     return path
 
 
-def draw(text: str, *, margin: int = 6, direction: str = "horizontal") -> NDArray[np.uint8]:
+def draw(text: str, *, margin: int = 4, direction: str = "horizontal") -> NDArray[np.uint8]:
     """A picture of `text`, 40 pixels of body within `margin`; a space is an empty cell."""
     gray = np.full((CELL + 2 * margin, GAP + len(text) * (CELL + GAP)), 250, np.uint8)
     for (x0, y0, x1, y1), char in zip(places(text, margin=margin), text, strict=True):
@@ -119,7 +119,7 @@ def draw(text: str, *, margin: int = 6, direction: str = "horizontal") -> NDArra
     return np.ascontiguousarray(np.rot90(gray, -1)) if direction == "vertical" else gray
 
 
-def places(text: str, *, margin: int = 6, direction: str = "horizontal") -> list[tuple[int, int, int, int]]:
+def places(text: str, *, margin: int = 4, direction: str = "horizontal") -> list[tuple[int, int, int, int]]:
     """Where `draw` put each character."""
     height = CELL + 2 * margin
     boxes = []

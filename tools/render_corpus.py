@@ -42,14 +42,15 @@ def files(registry: str, package: str, npm: Path | None) -> list[Path]:
     if registry == "npm":
         if npm is None:
             raise DataError(f"{package}: give the node_modules folder with --npm")
-        return sorted((npm / package / "files").glob("*-japanese-*-normal.woff2"))
+        found = (npm / package / "files").glob("*-normal.woff2")
+        return sorted(path for path in found if re.search(r"-(japanese|chinese-simplified)-\d+-", path.name))
     query = ["dpkg-query", "-W", "-f", "${Depends}", package]
     needs = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    found: list[Path] = []
+    listed: list[Path] = []
     for name in (package, *re.findall(r"fonts-[\w.+-]+", needs)):  # a package may only gather others
         listing = subprocess.run(["dpkg", "-L", name], capture_output=True, text=True, check=False).stdout
-        found += [path for path in map(Path, listing.splitlines()) if path.suffix.lower() in SUFFIXES]
-    return sorted(set(found))
+        listed += [path for path in map(Path, listing.splitlines()) if path.suffix.lower() in SUFFIXES]
+    return sorted(set(listed))
 
 
 def draw(job: Job) -> tuple[Source, list[Glyph], str]:

@@ -1,4 +1,4 @@
-"""`jphtr render-fonts`, `render-strokes` and `verify`: glyph files from fonts and strokes."""
+"""`jphtr render-fonts` and `render-strokes`: glyph files from fonts and strokes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jphtr.cli import complain
-from jphtr.errors import DataError, JphtrError, require
+from jphtr.errors import DataError, require
 
 if TYPE_CHECKING:
     from jphtr.records import Glyph
@@ -106,25 +106,6 @@ def render_strokes(table: Path, output: Path, writers: int, pens: str | None, se
         f"{output}: {written.glyphs} glyphs of {written.writers} hands, digest {written.digest[:12]}",
         err=True,
     )
-
-
-@click.command()
-@click.argument("paths", metavar="FILES...", nargs=-1, required=True, type=_FILE)
-def verify(paths: tuple[Path, ...]) -> None:
-    """Read every byte of glyph files and compare with the digest that each one holds."""
-    from jphtr.store import verify as verify_file
-
-    bad = 0
-    for path in paths:
-        try:
-            whole = verify_file(path)
-        except JphtrError as error:
-            bad += 1
-            complain(error)
-        else:
-            click.echo(f"{path}: whole, {whole.glyphs} glyphs of {whole.writers} writers, digest {whole.digest}")
-    if bad:
-        click.get_current_context().exit(1)
 
 
 def _wanted(chars: Path | None) -> str | None:

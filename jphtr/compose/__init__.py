@@ -57,6 +57,9 @@ class Composer:
     def _apply(self, settings: ComposeSettings) -> None:
         self.settings = settings
         self.texts = TextSource(self.charset, self._corpus, settings.mix, (settings.min_chars, settings.max_chars))
+        self._kana = np.array(
+            [label for label, char in enumerate(self.charset.chars) if "ぁ" <= char <= "ヿ"], np.int64
+        )
         shares = {s: settings.styles.get(s, 0.0) for s in self.atlas.by_style}
         if not sum(shares.values()):
             shares = dict.fromkeys(shares, 1.0)
@@ -86,7 +89,8 @@ class Composer:
         wanted = self.charset.chars[1] if empty else text if text is not None else self.texts.draw(rng)
         writer = self._writer(style, wanted, rng)
         hand = self._hand(writer, style, rng)
-        placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, wanted, rng, writer))
+        lacks = "".join(c for c in wanted if not self.atlas.has[writer, self.charset.label(c)]) or wanted
+        placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, lacks, rng, writer))
         while placed and placed[0].patch is None:
             placed = placed[1:]
         while placed and placed[-1].patch is None:
@@ -130,13 +134,17 @@ class Composer:
         return Line(gray, "".join(s.char for s in spans), self.atlas.writers[writer], "composed", direction, spans)
 
     def _writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
-        """A writer of the style who has the text's characters: the best of three drawn ones."""
+        """A writer of the style who has the text's characters: the best of three drawn ones.
+
+        A writer without any kana, a Chinese font say, is judged by the rest: somebody else writes the kana.
+        """
         pool = self.atlas.by_style[style]
-        labels = self.charset.encode(text.replace(" ", "") or text)
+        labels = np.array(self.charset.encode(text.replace(" ", "") or text))
         best, most = -1, -1.0
         for _ in range(3):
             writer = int(pool[int(rng.integers(len(pool)))])
-            share = float(self.atlas.has[writer, labels].mean())
+            asked = labels if self.atlas.has[writer, self._kana].any() else labels[~np.isin(labels, self._kana)]
+            share = float(self.atlas.has[writer, asked].mean()) if len(asked) else 0.0
             if share > most and (writer != other_than or len(pool) == 1 or best < 0):
                 best, most = writer, share
             if most > 0.98:

@@ -59,10 +59,10 @@ def inside(source: str) -> NDArray[np.bool_]:
 def scripts(source: str) -> NDArray[np.uint8]:
     """Script of every possible code of a set, as values of SCRIPTS: (number of codes,) uint8."""
     table = code_points(source)
-    return np.array([_script(chr(point)) if point else 0 for point in table.tolist()], np.uint8)
+    return np.array([script_value(chr(point)) if point else 0 for point in table.tolist()], np.uint8)
 
 
-def _script(char: str) -> int:
+def script_value(char: str) -> int:
     if char.isspace():
         return SCRIPTS["none"]
     name: str = script_of(char)

@@ -128,7 +128,7 @@ PUBLISHED: dict[str, tuple[PublishedFile, ...]] = {
 # Writers of ETL8 and ETL9: data sets, whichever way they are counted, for AIST's pages disagree on whether one person
 # wrote a data set (160 and 200 persons) or one sheet of it (1,600 and 4,000).
 PUBLISHED_SETS = {
-    "ETL1": PublishedSet(99, 1445, 141319, 1973, "0"),
+    "ETL1": PublishedSet(96, 1445, 141319, 1973, "0"),
     "ETL2": PublishedSet(2184, 4, 52796, 1973, "上"),
     "ETL3": PublishedSet(48, 200, 9600, 1974, "0"),
     "ETL4": PublishedSet(48, 120, 6120, 1974, "あ"),

@@ -141,7 +141,10 @@ class GlyphFile:
         group = self._open().get("meta", {})
         if name not in group:
             raise DataError(f"{self.path}: no column {name}; there are: {', '.join(group) or 'none'}")
-        values: NDArray[Any] = group[name][()]
+        try:
+            values: NDArray[Any] = group[name][()]
+        except OSError as error:
+            raise DataError(f"{self.path}: the column {name} is damaged ({error}); write the file again") from None
         return values
 
     def blocks(self, size: int = 4096) -> Iterator[GlyphBlock]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -22,6 +23,11 @@ from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError
 from jphtr.records import Glyph, GlyphBlock
 from jphtr.store.columns import COLUMNS, FORMAT, Input, Source, Written, append, create, digest, put_texts
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _BATCH = 256  # glyphs of `write_glyphs` written at a time
 _SHARE = 128  # glyphs that one thread deflates at a time
@@ -174,6 +180,7 @@ def _write(
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         with h5py.File(beside, "w", libver="v110") as file, ThreadPoolExecutor(_THREADS) as pool:
             sink = _Sink(file, pool, compress)
             charset = fill(sink)
@@ -381,6 +388,16 @@ def _batches(glyphs: Iterable[Glyph], size: int) -> Iterator[list[Glyph]]:
             batch = []
     if batch:
         yield batch
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of the same file left beside it: parts that nobody holds the lock of any more."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError):
+            with open(part, "rb+") as file:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # HDF5 holds it while it writes
+            part.unlink()  # where there are no such locks, a file that is in use cannot be removed
 
 
 def _sync_folder(folder: Path) -> None:
