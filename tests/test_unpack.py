@@ -149,6 +149,22 @@ def test_parts_are_eight_to_one_to_one() -> None:
     )
 
 
+def test_labels_without_pictures(tmp_path: Path) -> None:
+    """Who has the test pictures alone gets them; labels alone are nothing."""
+    home = tmp_path / "kmnist"
+    home.mkdir()
+    (home / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(struct.pack(">II", 0x801, 2) + bytes([0, 1])))
+    code, _, said = run("unpack-kuzushiji", home, "-o", tmp_path / "k.h5")
+    assert code == 1 and "labels without pictures" in said and not (tmp_path / "k.h5").exists()
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 28, 28), dtype=np.uint8)
+    (home / "t10k-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, 2, 28, 28) + pictures.tobytes())
+    (home / "t10k-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, 2) + bytes([3, 9]))
+    code, _, said = run("unpack-kuzushiji", home, "-o", tmp_path / "k.h5", "--size", "native")
+    assert code == 0 and "train-labels" in said and "not unpacked" in said
+    with open_glyphs(tmp_path / "k.h5") as file:
+        assert np.array_equal(file.grays([0, 1]), 255 - pictures)
+
+
 def test_unpack_folder(tmp_path: Path) -> None:
     """A tree and a list come out as their pictures, turned and placed; a bad picture is left out and told."""
     rng = np.random.default_rng(3)

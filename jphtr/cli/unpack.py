@@ -117,8 +117,11 @@ def unpack_kuzushiji(paths: tuple[Path, ...], output: Path, only: str | None, **
     readers = []
     for part in parts:
         label = f"{part.name} {part.split}".strip()
+        if part.images is None:
+            _warn(f"{part.labels}: {label} lacks {part.missing}; not unpacked")
+            continue
         if part.missing:
-            job.leave_out(DataError(f"{part.images or part.labels}: {label} lacks {part.missing}; put it beside"))
+            job.leave_out(DataError(f"{part.images}: {label} lacks {part.missing}; put it beside"))
             continue
         for copy in part.again:
             _warn(f"{copy}: another copy of {label}, not read")
@@ -141,6 +144,8 @@ def unpack_kuzushiji(paths: tuple[Path, ...], output: Path, only: str | None, **
             return [_digest_of_file(path) for path in files]
 
         readers.append(_Reader(str(part.images), label, part.name, size, count, read, digests))
+    if not readers and not job.left_out:
+        raise DataError(f"{', '.join(map(str, paths))}: labels without pictures; put the pictures beside them")
     job.write(readers, dict.fromkeys(wanted, f"{kuzushiji.LICENCE}; cite: {kuzushiji.CITATION}"))
 
 

@@ -31,7 +31,7 @@ except ImportError:  # Windows
 
 _BATCH = 256  # glyphs of `write_glyphs` written at a time
 _SHARE = 128  # glyphs that one thread deflates at a time
-_THREADS = 4  # two that deflate and hash, one that reads ahead, one that waits for the disk
+_THREADS = 2 + min(8, os.cpu_count() or 2)  # one reads ahead, one waits for the disk, the others deflate and hash
 _RAW_CHUNK = 1 << 20  # bytes of uncompressed pixels that lie together
 _SYNCED = 1 << 26  # bytes of them after which they are sent to the disk
 _ROWS = 1 << 15  # rows of the small columns written at a time
