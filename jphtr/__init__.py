@@ -17,20 +17,21 @@ imports torch:
     settings    settings as models; YAML files; key=value overrides
     image       a file -> gray pixels
     geometry    gray pixels of a line -> the strip a net sees, and the way back
+    cell        gray pixels of a character -> the square that a classifier sees
     store       HDF5 in and out: glyph files; verify; pictures for other tools
     splits      train / valid / test that never divide a writer
     sources     archives, folders, font files and pen strokes -> Glyph; audit of archives
     inventory   what a glyph file holds, counted and chosen by any of its columns
     contact_sheet  chosen glyphs as one picture
     compose     text -> layout -> ink -> paper: synthetic lines with exact character boxes
-    decode      CTC frames -> spans
+    decode      CTC frames -> spans: greedy, beam, character n-grams
     metrics     CER as counts, per script, confusions, intervals
     formats     Recognition -> text, json, tsv
     bundle      a trained model as one file that explains itself
     reader      image -> Recognition, through ONNX Runtime: everything that reading needs
     ----------------------------- torch below this line -----------------------------
-    nets        the line net (masked Conv-RNN)
-    training    loader, losses, the one loop, the run folder
+    nets        the line net (masked Conv-RNN) and character classifiers (any timm backbone)
+    training    loaders, losses, augmentation, one sitting for both nets, the run folder
     evaluate    model x lines -> scores, worst mistakes
     export      torch -> ONNX, checked against torch before it is written
     cli         flags in, one call out
@@ -40,6 +41,7 @@ In Python: `jphtr.load().read("line.png").text`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,19 +52,33 @@ __version__ = "0.1.0"
 __all__ = ["load"]
 
 
-def load(model: Path | str | None = None, *, threads: int | None = None) -> Reader:
+def load(
+    model: Path | str | None = None, *, threads: int | None = None, decoder: str | None = None,
+    lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
+    allow: Sequence[str] = (), block: Sequence[str] = (),
+) -> Reader:  # fmt: skip
     """A reader of line pictures.
 
     Parameters
     ----------
     model : an `.onnx` model file; None takes the one that comes with the package.
     threads : CPU threads; None leaves the choice to ONNX Runtime.
+    decoder : "beam" or "greedy"; None takes what reads best on balance.
+    lm : a language model that the beam asks, an `.lm` file; None takes the one in the package, "none" none.
+    lm_weight, beam_width : of the language model beside the net, and texts that the beam keeps; None as tuned.
+    allow, block : what alone may be read, or may not: each a script ("digit", "kana", ...), "@" and a file of
+        characters, or the characters themselves.
 
     Raises
     ------
     ModelError
         If the file is not a model for reading lines.
+    SettingsError
+        If there is no such decoder, or a list of characters is not one.
     """
     from jphtr.reader import Reader  # importing jphtr stays instant
 
-    return Reader(model, threads=threads)
+    return Reader(
+        model, threads=threads, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow,
+        block=block,
+    )  # fmt: skip

@@ -56,11 +56,13 @@ class Report:
     model : the file.
     lines : every line, in order; those that could not be read are in no score.
     seconds : of reading, pictures decoded and all.
+    decoder : with which it was read, in words.
     """
 
     model: Path
     lines: tuple[Scored, ...]
     seconds: float
+    decoder: str
 
     @property
     def failed(self) -> list[Scored]:
@@ -152,7 +154,7 @@ def evaluate(
     truth: Sequence[Truth],
     *,
     direction: Literal["auto", "given", "horizontal", "vertical"] = "auto",
-    decoder: str = "greedy",
+    decoder: str | None = None,
     batch_size: int = BATCH,
 ) -> Report:
     """Read lines and lay what was read beside their texts.
@@ -162,7 +164,7 @@ def evaluate(
     reader : with the model to score.
     truth : the lines.
     direction : how they run; "auto" finds out, as for people, "given" trusts the table where it says.
-    decoder : a key of `DECODERS`.
+    decoder : a key of `DECODERS`, if another than the reader's.
     batch_size : lines read together, which changes no result.
     """
     ways: list[Direction | Literal["auto"]] = []
@@ -176,7 +178,8 @@ def evaluate(
         read = reader.read_many((truth[i].path for i in places), way, decoder=decoder, batch_size=batch_size)
         results |= zip(places, read, strict=True)
     seconds = time.perf_counter() - began
-    return Report(reader.path, tuple(_scored(line, results[i]) for i, line in enumerate(truth)), seconds)
+    lines = tuple(_scored(line, results[i]) for i, line in enumerate(truth))
+    return Report(reader.path, lines, seconds, decoder or str(reader.decoder))
 
 
 def _scored(truth: Truth, result: Recognition | JphtrError) -> Scored:
@@ -191,6 +194,7 @@ def summary(report: Report, confusions: int = 20) -> dict[str, Any]:
     low, high = report.interval()
     return {
         "model": str(report.model),
+        "decoder": report.decoder,
         "lines": len(folded.lines),
         "failed": len(report.failed),
         "seconds": round(report.seconds, 3),
@@ -231,7 +235,7 @@ def table(report: Report, confusions: int = 20) -> str:
         f"CER {strict.errors.rate:.2%} strict (NFC, without spaces)",
         f"lines read right {folded.right} of {len(folded.lines)} ({folded.line_accuracy:.1%}), "
         f"substituted {errors.substitutions}, left out {errors.deletions}, invented {errors.insertions}",
-        f"{report.seconds:.1f} s, {1000 * report.seconds / max(1, len(report.lines)):.1f} ms a line",
+        f"{report.decoder}: {report.seconds:.1f} s, {1000 * report.seconds / max(1, len(report.lines)):.1f} ms a line",
     ]
     rows = [(f"{column} {value}", report.scores("folded", where)) for column, value, where in report.groups()]
     if rows:

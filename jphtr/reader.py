@@ -14,8 +14,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from jphtr.bundle import SHIPPED, read_header
-from jphtr.decode import DECODERS
-from jphtr.decode.doublets import full_width, merge_doublets
+from jphtr.decode.line import LineDecoder
 from jphtr.decode.spans import FrameSpan, boxes
 from jphtr.errors import ImageError, JphtrError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE, Strip, guess_direction, prepare
@@ -44,18 +43,27 @@ class Reader:
     ----------
     model : an `.onnx` file of jphtr; None takes the one in the package.
     threads : that the net may use for one batch; None takes all cores.
+    decoder, lm, lm_weight, beam_width, allow, block : how its output becomes text, see `LineDecoder`; the defaults
+        are what reads best on balance, with the language model in the package.
 
     Attributes
     ----------
     header : what the model says about itself.
+    decoder : the `LineDecoder`; as a string it says what it is.
 
     Raises
     ------
     ModelError
         If the file is no model for reading lines.
+    SettingsError
+        If there is no such decoder, or a list of characters is not one.
     """
 
-    def __init__(self, model: Path | str | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: Path | str | None = None, *, threads: int | None = None, decoder: str | None = None,
+        lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
+        allow: Sequence[str] = (), block: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.path = SHIPPED if model is None else Path(model)
         self.header = read_header(self.path)
         if self.path.suffix == ".safetensors":
@@ -63,7 +71,9 @@ class Reader:
         if self.header.kind != "line":
             raise ModelError(f"{self.path}: a {self.header.kind} model does not read lines; give a line model")
         self._chars = self.header.characters.chars
-        self._wide = full_width(self._chars)
+        self.decoder = LineDecoder(
+            self._chars, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow, block=block
+        )
         self._session = _session(self.path, threads)
 
     def __repr__(self) -> str:
@@ -75,7 +85,8 @@ class Reader:
         direction: Direction | Literal["auto"] = "auto",
         *,
         min_confidence: float = 0.0,
-        decoder: str = "greedy",
+        decoder: str | None = None,
+        nbest: int = 0,
     ) -> Recognition:
         """Text of one picture of a line.
 
@@ -85,7 +96,8 @@ class Reader:
             on dark.
         direction : how the line runs; "auto" goes by the shape, and where that is not clear reads both ways.
         min_confidence : characters less sure than this become 〓, and are kept as first alternative.
-        decoder : a key of `DECODERS`.
+        decoder : a key of `DECODERS`, if another than this reader's.
+        nbest : how many of the most probable texts to give as well; a beam finds them, whatever the decoder.
 
         Returns
         -------
@@ -96,8 +108,12 @@ class Reader:
         ------
         ImageError
             If the picture cannot be read.
+        ModelError
+            If the language model cannot.
+        SettingsError
+            If there is no such decoder.
         """
-        options = _Options(direction, min_confidence, decoder)
+        options = _Options(direction, min_confidence, decoder, nbest)
         result = self._read_window([picture], options, 1)[0]
         if isinstance(result, JphtrError):
             raise result
@@ -109,7 +125,8 @@ class Reader:
         direction: Direction | Literal["auto"] = "auto",
         *,
         min_confidence: float = 0.0,
-        decoder: str = "greedy",
+        decoder: str | None = None,
+        nbest: int = 0,
         batch_size: int = BATCH,
     ) -> Iterator[Recognition | JphtrError]:
         """Text of many pictures, in their order.
@@ -118,7 +135,7 @@ class Reader:
         Pictures are taken from the iterable a few batches ahead and run together with others of like width,
         which does not change what is read. The other parameters are those of `read`.
         """
-        options = _Options(direction, min_confidence, decoder)
+        options = _Options(direction, min_confidence, decoder, nbest)
         source = iter(pictures)
         while window := list(islice(source, batch_size * _WINDOW)):
             yield from self._read_window(window, options, batch_size)
@@ -164,11 +181,15 @@ class Reader:
             raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {_gist(error)}") from None
         if labels.max(initial=0) >= len(self._chars):
             raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
-        decode = DECODERS[options.decoder]
         found = []
         for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True)):
-            spans = merge_doublets(decode(labels[n, :length], log_probs[n, :length]), self._wide)
-            found.append(self._recognition(spans, one.strip, options.min_confidence))
+            line = labels[n, :length], log_probs[n, :length]
+            result = self._recognition(self.decoder(*line, options.decoder), one.strip, options.min_confidence)
+            if options.nbest:
+                texts = self.decoder.texts(*line, options.nbest)
+                shares = (("".join(self._chars[label] for label in text), share) for text, share in texts)
+                result = replace(result, nbest=tuple(shares))
+            found.append(result)
         return found
 
     def _recognition(self, found: Sequence[FrameSpan], strip: Strip, min_confidence: float) -> Recognition:
@@ -189,7 +210,8 @@ class _Options:
 
     direction: Direction | Literal["auto"]
     min_confidence: float
-    decoder: str
+    decoder: str | None
+    nbest: int
 
 
 @dataclass(frozen=True, slots=True)

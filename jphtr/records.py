@@ -86,10 +86,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was read: `text` is always the join of the spans' characters."""
+    """What was read: `text` is always the join of the spans' characters.
+
+    `nbest` holds the most probable texts, best first, each with its share of all that a beam weighed; empty unless
+    asked for.
+    """
 
     text: str
     confidence: float
     spans: tuple[CharSpan, ...]
     direction: Direction
     path: str | None = None
+    nbest: tuple[tuple[str, float], ...] = ()

@@ -32,7 +32,9 @@ def run(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
 
     def call(*args: object, stdin: bytes | None = None) -> Result:
-        result = CliRunner().invoke(main, ["read", "-m", str(model), *map(str, args)], input=stdin)
+        # the toy is equally sure in all frames of a character, as no trained net is: the best path is known exactly
+        command = ["read", "-m", str(model), "--decoder", "greedy", *map(str, args)]
+        result = CliRunner().invoke(main, command, input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -129,6 +131,42 @@ def test_min_confidence_and_direction(run: Run) -> None:
     assert run(path, "--direction", "vertical").stdout != "あい漢\n"
 
 
+def test_decoders_and_lists_of_characters(run: Run) -> None:
+    path = save("a.png", "あい漢、")
+    for args in [
+        ("--decoder", "greedy"),
+        ("--decoder", "beam"),
+        ("--lm", "none"),
+        ("--beam-width", 2, "--lm-weight", 0),
+    ]:
+        assert run(path, *args).stdout == "あい漢、\n"
+    for decoder in ("greedy", "beam"):
+        kana = run(path, "--decoder", decoder, "--allowlist", "hiragana", "--blocklist", "い").stdout.strip()
+        assert kana[0] == "あ" and set(kana) <= set("あうえお")
+    Path("few.txt").write_text("漢、", "utf-8")
+    assert set(run(path, "--allowlist", "@few.txt").stdout.strip()) == set("漢、")
+
+
+def test_nbest(run: Run) -> None:
+    path = save("a.png", "あい漢、")
+    (entry,) = json.loads(run(path, "-f", "json", "--nbest", 3, "--lm", "none").stdout)
+    assert entry["nbest"][0]["text"] == entry["text"] == "あい漢、"
+    assert [set(one) for one in entry["nbest"]] == [{"text", "share"}] * len(entry["nbest"])
+    assert len(entry["nbest"]) <= 3
+    assert "nbest" not in json.loads(run(path, "-f", "jsonl").stdout)
+
+
+def test_wrong_language_models_and_lists_are_one_line(run: Run) -> None:
+    path = save("a.png", "あい漢、")
+    Path("bad.lm").write_bytes(b"x")
+    beam = "--decoder", "beam", "--lm"
+    for args, said in [((*beam, "none.lm"), "none.lm: no such language model"), ((*beam, "bad.lm"), "bad.lm: is not a"),
+                       (("--allowlist", "@x"), "x: No such file"), (("--allowlist", "鬱"), "knows none")]:  # fmt: skip
+        result = run(path, *args)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.count("\n") == 1 and said in result.stderr
+
+
 def test_batch_size_and_threads_change_nothing(run: Run) -> None:
     for i in range(7):
         save(f"s/{i}.png", "あい漢、"[: 1 + i % 4] + "お", direction="vertical" if i % 2 else "horizontal")
@@ -211,6 +249,9 @@ def test_wrong_use_is_exit_code_2(run: Run) -> None:
         ("a.png", "--min-confidence", "2"),
         ("a.png", "b.png", "-v", "vis.png"),
         ("a.png", "--no-such-flag"),
+        ("a.png", "--decoder", "wordbeam"),
+        ("a.png", "--lm-weight", "-1"),
+        ("a.png", "--beam-width", "0"),
     ]:
         result = run(*args)
         assert result.exit_code == 2, args

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby, pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 
 from jphtr.charset import BLANK
 from jphtr.decode import DECODERS
+from jphtr.decode.allowed import SCRIPTS, allowed, restricted
 from jphtr.decode.doublets import full_width, merge_doublets
 from jphtr.decode.greedy import greedy
+from jphtr.decode.line import LineDecoder
 from jphtr.decode.spans import FrameSpan, boxes
+from jphtr.errors import ModelError, SettingsError
 
 Frames = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -168,3 +172,88 @@ def test_neighbours_stay_two() -> None:
     dense = [span([LAI, KA][n % 2], 2 * n, 2 * n + 2) for n in range(8)]  # a line whose characters are small
     assert read(*dense) == [LAI, KA] * 4
     assert read() == []
+
+
+# ---- characters that alone may be read, or may not ----
+
+MIXED = ("", "あ", "ア", "亜", "鬱", "7", "Z", "、", "〒")
+
+
+def names(may: NDArray[np.bool_] | None) -> str:
+    assert may is not None and may[BLANK]
+    return "".join(char for char, yes in zip(MIXED, may, strict=True) if yes)
+
+
+def test_lists_of_characters(tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("あ\n７\n", "utf-8")
+    assert allowed(MIXED) is None
+    assert names(allowed(MIXED, ["hiragana"])) == "あ"
+    assert names(allowed(MIXED, ["kana", "digit"])) == "あア7"
+    assert names(allowed(MIXED, ["kanji"], ["亜"])) == "鬱"
+    assert names(allowed(MIXED, ["Ｚあ"])) == "あZ"  # folded as the charset is
+    assert names(allowed(MIXED, [f"@{tmp_path / 'few.txt'}"])) == "あ7"
+    assert names(allowed(MIXED, (), ["punctuation", "latin", "〒"])) == "あア亜鬱7"
+    for script in SCRIPTS:
+        assert len(names(allowed(MIXED, [script]))) in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("allow", "block", "said"),
+    [(["ん"], [], "knows none of 'ん'"), (["@none.txt"], [], "none.txt: No such file"), (["kana"], ["kana"], "no char"),
+     ([], [""], "knows none"), ([], ["@."], "Is a directory")],
+)  # fmt: skip
+def test_lists_that_are_none(allow: list[str], block: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        allowed(MIXED, allow, block)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_what_is_forbidden_is_not_read(name: str) -> None:
+    probs = (
+        np.array([[0.05, 0.8, 0.15], [0.9, 0.05, 0.05], [0.04, 0.95, 0.01], [0.6, 0.2, 0.2], [0.0, 0.3, 0.7]]) + 1e-9
+    )
+    may = np.array([True, False, True])
+    spans = DECODERS[name](*restricted(*frames(probs), may))
+    assert [s.label for s in spans] == [2, 2]
+    assert [(s.start, s.stop) for s in spans] == [(0, 1), (4, 5)]
+    assert all(1 not in dict(s.alternatives) for s in spans)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_frame_with_nothing_left_is_blank(name: str) -> None:
+    labels, log_probs = frames(np.array([[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]]), 2)  # without the blank
+    assert DECODERS[name](*restricted(labels, log_probs, np.array([True, False, False]))) == []
+    one = np.array([[2, 1], [1, 0]]), np.log(np.array([[0.6, 0.3], [0.7, 0.2]], np.float32))
+    assert [s.label for s in DECODERS[name](*restricted(*one, np.array([True, False, True])))] == [2]
+
+
+def test_options_of_a_line_decoder() -> None:
+    chars = ("", *"あいうえ")
+    line = one_hot([1, 0, 0, 0, 2, 0, 0, 0, 3, 0])
+    plain = LineDecoder(chars, lm="none")
+    assert str(plain) == "beam of 8, no language model" and str(LineDecoder(chars, decoder="greedy")) == "greedy"
+    assert [s.label for s in plain(*line)] == [s.label for s in plain(*line, "greedy")] == [1, 2, 3]
+    assert [
+        s.label
+        for s in LineDecoder(chars, lm="none", allow=["あいう"], block=["い"])(*one_hot([1, 0, 2, 0, 3, 0], 5, 0.99))
+    ] == [1, 3]
+    with pytest.raises(SettingsError, match="greedy, beam"):
+        LineDecoder(chars, decoder="wordbeam")
+    with pytest.raises(SettingsError, match="greedy, beam"):
+        plain(*line, "wordbeam")
+    with pytest.raises(ModelError, match=r"none\.lm: no such language model"):
+        LineDecoder(chars, lm="none.lm")(*line)
+    LineDecoder(chars, lm="none.lm", decoder="greedy")(*line)  # asks no model
+
+
+def test_texts_in_order_with_their_shares() -> None:
+    chars = ("", *"あいうえ")
+    probs = np.array([[0.02, 0.9, 0.08, 0, 0], [0.9, 0.05, 0.05, 0, 0], [0.1, 0, 0, 0.5, 0.4]]) + 1e-9
+    decoder = LineDecoder(chars, lm="none", beam_width=30)
+    texts = decoder.texts(*frames(probs), 4)
+    shares = [share for _, share in texts]
+    assert texts[0][0] == tuple(s.label for s in decoder(*frames(probs))) == (1, 3)
+    assert texts[1][0] == (1, 4)
+    assert shares == sorted(shares, reverse=True) and len(shares) == 4 and sum(shares) < 1
+    assert shares[1] / shares[0] == pytest.approx(0.4 / 0.5, rel=0.02)
+    assert sum(share for _, share in decoder.texts(*frames(probs), 1000)) == pytest.approx(1)

@@ -127,3 +127,21 @@ def test_a_picture_that_fails_is_said_and_not_scored(model: Path, data: Path) ->
     done = CliRunner().invoke(main, ["eval-line", str(model), str(data)])
     assert done.exit_code == 1 and "CER 50.00% (3 of 6 characters" in done.output
     assert done.output.count("jphtr: error: ") == 1 and "a.png" in done.output
+
+
+def test_the_decoder_is_always_said(model: Path, data: Path) -> None:
+    runner = CliRunner()
+    for args, said in [(["--decoder", "greedy"], "greedy"), (["--lm", "none"], "beam of 8, no language model"),
+                       (["--lm", "none", "--beam-width", "3"], "beam of 3, no language model")]:  # fmt: skip
+        done = runner.invoke(main, ["eval-line", str(model), str(data), *args])
+        assert done.exit_code == 0 and f"\n{said}: " in done.output
+        told = json.loads(runner.invoke(main, ["eval-line", str(model), str(data), "--json", *args]).output)
+        assert told["decoder"] == said and told["folded"]["cer"] == pytest.approx(1 / 3)
+    report = evaluate.evaluate(Reader(model, lm="none"), evaluate.read_truth(data), decoder="greedy")
+    assert report.decoder == "greedy"
+
+
+def test_lists_of_characters_hold_for_scores(model: Path, data: Path) -> None:
+    args = ["eval-line", str(model), str(data), "--lm", "none", "--blocklist", "い", "--json"]
+    told = json.loads(CliRunner().invoke(main, args).output)
+    assert not [c for c in told["confusions"] if c["read"] == "い"]

@@ -14,15 +14,20 @@ from onnx import helper
 from PIL import Image
 from toy_model import CHARS, draw, header, places, write_toy
 
+import jphtr
 from jphtr.bundle import KEY, header_json
-from jphtr.errors import ImageError, JphtrError, ModelError
+from jphtr.charset import Charset
+from jphtr.decode import DECODERS
+from jphtr.decode.lm_train import train
+from jphtr.errors import ImageError, JphtrError, ModelError, SettingsError
 from jphtr.reader import GETA, Reader
 from jphtr.records import Recognition
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    return Reader(write_toy(tmp_path_factory.mktemp("model") / "line.onnx"), threads=1)
+    # the toy is equally sure in all frames of a character, as no trained net is: only the best path is known exactly
+    return Reader(write_toy(tmp_path_factory.mktemp("model") / "line.onnx"), threads=1, decoder="greedy")
 
 
 @pytest.mark.parametrize("direction", ["horizontal", "vertical"])
@@ -225,3 +230,87 @@ def _without_outputs(path: Path) -> bytes:
     model = onnx.load(path)
     del model.graph.output[1]
     return model.SerializeToString()
+
+
+# ---- how the net's output becomes text ----
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("model") / "line.onnx")
+
+
+def test_decoders_read_clear_lines_alike(model: Path) -> None:
+    gray = draw("あい漢、おう")
+    results = [Reader(model, decoder=name, lm="none").read(gray) for name in DECODERS]
+    assert {r.text for r in results} == {"あい漢、おう"}
+    assert len({r.spans for r in results}) == 1
+    reader = jphtr.load(model, decoder="greedy")
+    assert (str(reader.decoder), reader.read(gray)) == ("greedy", results[0])
+    assert reader.read(gray, decoder="beam").text == "あい漢、おう"
+
+
+class Planted:
+    """A net that gives one peak a character, whatever the picture: sure of い and お, and torn between う and え."""
+
+    def run(self, _: object, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        lines, _, width = feed["gray"].shape
+        shape = (lines, width // 8, 8)
+        labels, log_probs = np.tile(np.arange(8), (*shape[:2], 1)), np.full(shape, -12.0, np.float32)
+        log_probs[..., 0] = 0
+        for frame, given in [(2, {"い": 1.0}), (7, {"う": 0.5, "え": 0.45}), (12, {"お": 1.0})]:
+            best = [CHARS.index(char) + 1 for char in given]
+            labels[:, frame] = [*best, *(label for label in range(8) if label not in best)]
+            log_probs[:, frame, : len(best)] = np.log(list(given.values()))
+            log_probs[:, frame, len(best) :] = -12
+        return [labels, log_probs]
+
+
+def test_a_language_model_settles_what_the_picture_leaves_open(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("いえお\n" * 50 + "あ漢、う\n", "utf-8")
+    lm = tmp_path / "x.lm"
+    lm.write_bytes(train([(tmp_path / "a.txt", 1)], Charset(CHARS), order=3, min_count=1).to_bytes())
+    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    gray = draw("いうお")
+    greedy, plain, told, silent = (
+        Reader(model, **options).read(gray, "horizontal")  # type: ignore[arg-type]
+        for options in ({"decoder": "greedy", "lm": lm}, {"lm": "none"}, {"lm": lm}, {"lm": lm, "lm_weight": 0.0})
+    )
+    assert [r.text for r in (greedy, plain, told, silent)] == ["いうお", "いうお", "いえお", "いうお"]
+    assert told.spans[1].alternatives[0][0] == "う"
+    assert told.spans[1].confidence > 0.5 and told.spans[1].box == plain.spans[1].box
+    assert told.spans[::2] == plain.spans[::2] == greedy.spans[::2]
+
+
+def test_the_most_probable_texts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    reader = Reader(model, lm="none")
+    assert reader.read(draw("いうお"), "horizontal").nbest == ()
+    result = reader.read(draw("いうお"), "horizontal", nbest=2)
+    (first, p), (second, q) = result.nbest
+    assert (first, second) == ("いうお", "いえお") and result.text == first
+    assert q / p == pytest.approx(0.45 / 0.5, rel=0.01) and p + q <= 1
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_only_what_is_allowed_is_read(model: Path, decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    for allow, block, text in [((), ["う"], "いえお"), (["いう"], (), "いう"), (["kana"], ["お"], "いう")]:
+        found = Reader(model, decoder=decoder, lm="none", allow=allow, block=block).read(draw("いうお"), "horizontal")
+        assert found.text == text
+        assert not {char for span in found.spans for char, _ in span.alternatives} & set("".join(block))
+
+
+def test_language_models_that_are_refused(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.lm").write_bytes(b"nothing")
+    reader = Reader(model, lm=tmp_path / "x.lm")  # read when it is asked
+    with pytest.raises(ModelError, match="not a language model"):
+        reader.read(draw("あい"))
+    results = list(reader.read_many([draw("あい"), np.full((48, 99), 255, np.uint8)]))
+    assert isinstance(results[0], ModelError) and isinstance(results[1], Recognition)
+    with pytest.raises(SettingsError, match="there are"):
+        Reader(model, decoder="best")
+    with pytest.raises(SettingsError, match="knows none"):
+        Reader(model, allow=["鬱"])

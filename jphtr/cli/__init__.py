@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export-glyphs": ("jphtr.cli.export_glyphs", "export_glyphs", "Write a glyph file as PNG folders or npz."),
     "compose": ("jphtr.cli.compose", "compose", "Write composed lines to a folder, to look at."),
     "train-line": ("jphtr.cli.train", "train_line", "Train a line model."),
+    "train-char": ("jphtr.cli.train_char", "train_char", "Train a classifier of single characters."),
+    "train-lm": ("jphtr.cli.train_lm", "train_lm", "Make a language model for reading from texts."),
     "eval-line": ("jphtr.cli.evaluate", "eval_line", "Measure a line model on lines with known text."),
     "export": ("jphtr.cli.train", "export", "Make a model for reading from a training run."),
 }

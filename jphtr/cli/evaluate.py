@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from jphtr.cli.read import decoding_options
+
 
 @click.command("eval-line")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -25,6 +27,7 @@ import click
 @click.option("--confusions", default=20, show_default=True, type=click.IntRange(0), help="Confusions to list.")
 @click.option("-B", "--batch-size", default=16, show_default=True, type=click.IntRange(1), help="Lines read together.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
+@decoding_options
 def eval_line(
     model: Path,
     data: tuple[Path, ...],
@@ -34,6 +37,7 @@ def eval_line(
     confusions: int,
     batch_size: int,
     threads: int | None,
+    **decoding: Any,
 ) -> None:
     """Measure MODEL, an .onnx file or - for the one in the package, on lines with known text.
 
@@ -47,7 +51,7 @@ def eval_line(
     from jphtr.errors import DataError
     from jphtr.reader import Reader
 
-    reader = Reader(None if str(model) == "-" else model, threads=threads)
+    reader = Reader(None if str(model) == "-" else model, threads=threads, **decoding)
     truth = [line for path in data for line in evaluate.read_truth(path)]
     report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size)
     if per_file is not None:

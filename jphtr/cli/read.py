@@ -6,10 +6,11 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -24,22 +25,50 @@ if TYPE_CHECKING:
     from jphtr.records import Direction, Recognition
 
 
-class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A key of `FORMATS`, which is imported only when it is needed."""
+class _Key(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A key of a table, which is imported only when it is needed."""
 
-    name = "format"
+    def __init__(self, name: str, module: str, table: str) -> None:
+        self.name, self._module, self._table = name, module, table
+
+    def _keys(self) -> list[str]:
+        return list(getattr(import_module(self._module), self._table))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        from jphtr.formats import FORMATS
-
-        return f"[{'|'.join(FORMATS)}]"
+        return f"[{'|'.join(self._keys())}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from jphtr.formats import FORMATS
-
-        if value not in FORMATS:
-            self.fail(f"{value!r} is not one of {', '.join(FORMATS)}.", param, ctx)
+        if value not in self._keys():
+            self.fail(f"{value!r} is not one of {', '.join(self._keys())}.", param, ctx)
         return value
+
+
+def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how the net's output becomes text, named as the arguments of `Reader`."""
+    what = "a script (hiragana, katakana, kana, kanji, digit, latin, punctuation), @FILE, or characters; repeatable."
+    options = (
+        click.option(
+            "--decoder",
+            type=_Key("decoder", "jphtr.decode", "DECODERS"),
+            help="Best path, or the best text of a beam with a language model.  [default: beam]",
+        ),
+        click.option(
+            "--lm",
+            metavar="FILE|none",
+            help="Language model of the beam (jphtr train-lm makes one); by default the one in the package.",
+        ),
+        click.option(
+            "--lm-weight",
+            type=click.FloatRange(0),
+            help="How much the language model has to say; by default as tuned.",
+        ),
+        click.option("--beam-width", type=click.IntRange(1), help="Texts that the beam keeps; by default as tuned."),
+        click.option("--allowlist", "allow", multiple=True, metavar="CHARS", help=f"Read only these: {what}"),
+        click.option("--blocklist", "block", multiple=True, metavar="CHARS", help="Never read these, given likewise."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -50,7 +79,13 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
     type=click.Path(path_type=Path),
     help="An .onnx model; by default the one in the package.",
 )
-@click.option("-f", "--format", "format_name", type=_FormatName(), help="By default by the suffix of -o, else text.")
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=_Key("format", "jphtr.formats", "FORMATS"),
+    help="By default by the suffix of -o, else text.",
+)
 @click.option("-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output.  [default: -]")
 @click.option(
     "--direction",
@@ -73,6 +108,13 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
     show_default=True,
     help="Alternatives listed for a character in json and jsonl.",
 )
+@click.option(
+    "--nbest",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Most probable texts of the whole line listed in json and jsonl.",
+)
 @click.option("-B", "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Lines read together.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
 @click.option(
@@ -83,6 +125,7 @@ class _FormatName(click.ParamType):  # type: ignore[type-arg]  # generic since c
     help="Draw boxes and text: a picture, or for several a folder of them.",
 )
 @click.option("--font", type=click.Path(path_type=Path), help="A font with Japanese for --vis.")
+@decoding_options
 def read(
     pictures: tuple[str, ...],
     model: Path | None,
@@ -91,10 +134,12 @@ def read(
     direction: Direction | Literal["auto"],
     min_confidence: float,
     top_k: int,
+    nbest: int,
     batch_size: int,
     threads: int | None,
     vis: Path | None,
     font: Path | None,
+    **decoding: Any,
 ) -> None:
     """Read PICTURES of text lines and print their text.
 
@@ -114,8 +159,8 @@ def read(
     names = list(expand(pictures))
     if vis is not None and len(names) > 1 and vis.suffix.lower() == ".png":
         raise click.BadParameter(f"{len(names)} pictures do not fit into {vis}; name a folder", param_hint="-v")
-    reader = Reader(model, threads=threads)
-    run = _Run(reader, names, direction, min_confidence, batch_size)
+    reader = Reader(model, threads=threads, **decoding)
+    run = _Run(reader, names, direction, min_confidence, nbest, batch_size)
     header = reader.header
     style = Style(len(names) > 1, top_k, f"{header.name} {header.version}".strip(), __version__)
     results = run.results() if vis is None else run.drawn(vis, font)
@@ -137,10 +182,11 @@ class _Run:
         names: Sequence[str],
         direction: Direction | Literal["auto"],
         min_confidence: float,
+        nbest: int,
         batch_size: int,
     ) -> None:
         self.reader, self.names = reader, names
-        self.direction, self.min_confidence, self.batch_size = direction, min_confidence, batch_size
+        self.direction, self.min_confidence, self.nbest, self.batch_size = direction, min_confidence, nbest, batch_size
         self.pictures: list[Picture] = [_StandardInput() if name == "-" else name for name in names]
         self.failed = 0
 
@@ -165,8 +211,9 @@ class _Run:
 
     def _read(self) -> Iterator[tuple[int, Recognition]]:
         results = self.reader.read_many(
-            self.pictures, self.direction, min_confidence=self.min_confidence, batch_size=self.batch_size
-        )
+            self.pictures, self.direction, min_confidence=self.min_confidence, nbest=self.nbest,
+            batch_size=self.batch_size,
+        )  # fmt: skip
         for index, result in enumerate(results):
             name = self.names[index]
             if isinstance(result, JphtrError):

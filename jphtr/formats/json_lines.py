@@ -11,7 +11,7 @@ from jphtr.records import Recognition
 
 
 def as_dict(result: Recognition, style: Style) -> dict[str, Any]:
-    """A result as plain values: path, text, confidence, direction, chars, model, version.
+    """A result as plain values: path, text, confidence, direction, chars, model, version; nbest if it was asked for.
 
     Each of `chars` has char, confidence, bbox [x0, y0, x1, y1] in pixels of the upright picture, and
     alternatives.
@@ -32,6 +32,7 @@ def as_dict(result: Recognition, style: Style) -> dict[str, Any]:
             }
             for span in result.spans
         ],
+        **({"nbest": [{"text": text, "share": round(p, 4)} for text, p in result.nbest]} if result.nbest else {}),
         "model": style.model,
         "version": style.version,
     }

@@ -1,0 +1,105 @@
+"""What a language model says of the next character of a line, weighed against the net.
+
+Shallow fusion (Gulcehre et al. 2015, "On using monolingual corpora in neural machine translation") adds the
+log-probabilities of the model, times a weight, to those of the net. What keeps it from inventing:
+
+- Every character is paid what one costs in common text and some more, so that length costs nothing; and none costs
+  more than so many nats: that a character is rare proves little against a net that sees it.
+- The n-grams are one expert. The other takes all characters for alike, but that a line may stay in its script. Each is
+  heard as far as it has foretold the line so far (fixed share: Herbster and Warmuth 1998, "Tracking the best expert").
+  In prose the n-grams lead after a character or two; in a string of random characters they soon have little to say.
+- Digits are one class to the model, and so are letters: it knows where a number stands, not which number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jphtr.charset import script_of
+from jphtr.decode.lm import LanguageModel, State
+
+WEIGHT = 0.4  # of the model; tuned on validation lines
+
+_TRUST = 0.7  # in the n-grams at the begin of a line
+_SHARE = 0.15  # of the trust that changes sides at every character, so that neither expert is ever lost
+_STAY = 0.25  # of what the second expert expects is in the script of the character before
+_DEAREST = 8.0  # nats that a character costs at most
+_MORE = 1.5  # nats that it is paid above what one costs in common text
+_SURPRISAL = 3.4  # nats a character, for models that do not say what they expect
+_MOST = 1 << 17  # answers that are kept, some 50 MB
+
+
+class Context(NamedTuple):
+    """What stands before a character.
+
+    Attributes
+    ----------
+    state : of the language model.
+    trust : in its n-grams, 0 to 1.
+    script : of the character before, a number.
+    """
+
+    state: State
+    trust: float
+    script: int = -1
+
+
+class Fusion:
+    """A language model that speaks the labels of a net.
+
+    Parameters
+    ----------
+    lm : the model.
+    chars : the net's characters by label, the blank first.
+    weight : of the model's log-probabilities beside the net's; 0 silences it.
+
+    Attributes
+    ----------
+    start : the context of a line's first character.
+    reach : how many characters behind it a character has a say in.
+    """
+
+    def __init__(self, lm: LanguageModel, chars: Sequence[str], weight: float = WEIGHT) -> None:
+        tokens, shares = lm.labelled(chars)
+        self._lm, self._tokens, self._shares = lm, tokens.tolist(), shares.tolist()
+        self._weight = weight
+        self._any = 1 / max(1, len(chars) - 1)
+        scripts = [_script(char) for char in chars]
+        sizes = Counter(scripts)
+        names = list(sizes)
+        self._scripts = [names.index(script) for script in scripts]
+        self._same = [1 / sizes[script] for script in scripts]
+        self._pay = (lm.header.surprisal or _SURPRISAL) + _MORE
+        self._answers: dict[tuple[State, int], tuple[float, State]] = {}
+        self.start = Context(tuple(lm.start.tolist()), _TRUST)
+        self.reach = lm.order - 1
+
+    def after(self, context: Context, label: int) -> tuple[float, Context]:
+        """What a character gains a line's score, in nats, and the context of the next."""
+        key = (context.state, label)
+        answer = self._answers.get(key)
+        if answer is None:
+            log_p, state = self._lm.after(context.state, self._tokens[label])
+            if len(self._answers) >= _MOST:
+                self._answers.clear()
+            answer = self._answers[key] = (math.exp(log_p + self._shares[label]), state)
+        p, state = answer
+        script = self._scripts[label]
+        blind = self._any
+        if context.script >= 0:
+            blind *= 1 - _STAY
+            if script == context.script:
+                blind += _STAY * self._same[label]
+        known, blind = context.trust * p, (1 - context.trust) * blind
+        both = known + blind
+        gain = self._weight * (max(math.log(both), -_DEAREST) + self._pay)
+        return gain, Context(state, _SHARE + (1 - 2 * _SHARE) * known / both, script)
+
+
+def _script(char: str) -> str:
+    """The script of a character as far as a line that has begun in it is likely to go on in it."""
+    script = script_of(char) if char else ""
+    return "kanji" if script in ("level1", "level2") else script
