@@ -31,12 +31,13 @@ class Header:
 
     Attributes
     ----------
-    kind : "line" for a line reader.
+    kind : "line" for a line reader, "glyph" for a classifier of single characters.
     name : what the model is called.
     version : of the jphtr that wrote it.
     charset : all characters in label order without the blank, as `Charset.to_text` gives them.
     height, stride : pixels of a strip across, and of a frame along, the reading axis.
     arch : the net's arguments, `classes` among them.
+    input : of a classifier: the arguments `size`, `fill` and `least` of `cell.to_input`.
     temperature : by which the graph divides its logits, so that a confidence of 0.9 is right nine times in
         ten; it is inside the outputs already, never applied again.
     scores : numbers measured with this model, by name.
@@ -53,6 +54,7 @@ class Header:
     height: int = HEIGHT
     stride: int = STRIDE
     arch: dict[str, Any] = field(default_factory=dict)
+    input: dict[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     scores: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)

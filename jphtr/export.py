@@ -52,6 +52,8 @@ def export_line(weights: Path, output: Path, *, name: str | None = None) -> Path
         If the weights do not fit a line net, or the graph does not give what torch gives.
     """
     header, tensors = load_weights(weights)
+    if header.kind != "line":
+        raise ModelError(f"{weights}: a model of kind {header.kind}; only line models can be exported yet")
     header = replace(header, name=name or header.name)
     net = LineNet(**header.arch)
     fill(net, tensors, header.characters, header.characters, weights)

@@ -8,9 +8,12 @@ import pytest
 
 from jphtr import settings
 from jphtr.errors import SettingsError
-from jphtr.settings import Section, TrainLineSettings
+from jphtr.settings import Section, TrainCharSettings, TrainLineSettings
 
-CONFIGS = sorted(Path(__file__).parents[1].joinpath("configs").glob("line*.yaml"))
+KINDS: dict[str, type[Section]] = {"line": TrainLineSettings, "char": TrainCharSettings}
+CONFIGS = [
+    path for kind in KINDS for path in sorted(Path(__file__).parents[1].joinpath("configs").glob(f"{kind}*.yaml"))
+]
 
 
 def test_a_file_with_overrides(tmp_path: Path) -> None:
@@ -29,7 +32,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert settings.load(TrainLineSettings, tmp_path / "b.yaml") == given
 
 
-def test_every_setting_has_a_description_in_the_template() -> None:
+@pytest.mark.parametrize("model", KINDS.values())
+def test_every_setting_has_a_description_in_the_template(model: type[Section]) -> None:
     def fields(model: type[Section]) -> int:
         total = 0
         for name, field in model.model_fields.items():
@@ -39,7 +43,7 @@ def test_every_setting_has_a_description_in_the_template() -> None:
             total += 1 + (fields(inner) if isinstance(inner, type) and issubclass(inner, Section) else 0)
         return total
 
-    assert settings.to_yaml(TrainLineSettings()).count("  # ") == fields(TrainLineSettings)
+    assert settings.to_yaml(model()).count("  # ") == fields(model)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +100,4 @@ def test_settings_do_not_change() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_the_shipped_configs_are_valid(path: Path) -> None:
-    settings.load(TrainLineSettings, path)
+    settings.load(KINDS[path.name[:4]], path)

@@ -26,13 +26,14 @@ from jphtr.errors import CharsetError, DataError, ModelError, SettingsError
 from jphtr.records import Line
 from jphtr.settings import OptimSettings, TrainLineSettings
 from jphtr.settings import load as settings_of
-from jphtr.training.checkpoint import load_weights, save_weights
+from jphtr.training.checkpoint import load_state, load_weights, save_state, save_weights
 from jphtr.training.hardware import Hardware
+from jphtr.training.learner import learning_rate
 from jphtr.training.loader import IGNORE, LineStream, Sample, collate, draw, frame_targets, sample, split
 from jphtr.training.loop import train_line
 from jphtr.training.losses import choose_columns, line_losses, targets
 from jphtr.training.run_folder import BEST, CONFIG, LAST, METRICS
-from jphtr.training.trainer import Trainer, learning_rate
+from jphtr.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -448,6 +449,25 @@ def test_weights_of_another_net_are_refused(tmp_path: Path) -> None:
             train_line(settings, tmp_path / "run", open_source=lambda _: toy_lines.ToyComposer(),
                        load=tmp_path / "other.safetensors")  # fmt: skip
         assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_checkpoints_of_version_0_1_are_read() -> None:
+    folder = toy_lines.trained()
+    tensors, state = load_state(folder / LAST)
+    assert state.pop("optimizer")["groups"]  # the state of version 0.1 knew neither this nor another prefix
+    old = folder / "old.safetensors"
+    save_state(old, {f"adam.{n[6:]}" if n.startswith("optim.") else n: t for n, t in tensors.items()}, state)
+    again = []
+    for path in (folder / LAST, old):
+        trainer = Trainer(
+            toy_lines.settings(str(folder.parent / "charset.txt")), toy_lines.charset(), Hardware(CPU, None)
+        )
+        trainer.learner.load(path)
+        trainer.state.step = 100  # the schedule of the run is at its end, where nothing moves
+        trainer.step(next(stream().batches()), time.perf_counter(), stop=False)
+        again.append({name: t.clone() for name, t in trainer.net.state_dict().items()})
+    assert all(torch.equal(again[0][name], again[1][name]) for name in again[0])
+    assert not torch.equal(again[0]["head.weight"], tensors["net.head.weight"])
 
 
 def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:

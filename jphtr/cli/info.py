@@ -29,7 +29,9 @@ def info(model: Path | None, as_json: bool) -> None:
         "kind": header.kind,
         "made by": f"jphtr {header.version}" + (f" on {header.created}" if header.created else ""),
         "characters": f"{len(header.characters) - 1:,}",
-        "geometry": f"strips {header.height} px high, frames of {header.stride} px",
+        "geometry": f"strips {header.height} px high, frames of {header.stride} px"
+        if header.kind == "line"
+        else _words(header.input),
         "net": _words(header.arch),
         "temperature": f"{header.temperature:g}",
         "scores": _words(header.scores),

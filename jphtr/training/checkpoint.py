@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from jphtr.bundle import KEY, Header, header_json, read_header
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError, require
+from jphtr.nets.glyph import TRUNK, TRUNK_PARTS
+from jphtr.store import open_glyphs
 
 Resize = Literal["fail", "union", "new"]
 
@@ -86,11 +88,11 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ModelError(f"{path}: not a training state ({error})") from None
 
 
-def resized(old: Charset, wanted: Charset, how: Resize, path: Path) -> Charset:
+def resized(old: Charset, wanted: Charset, how: Resize, path: Path, called: str = "data.charset") -> Charset:
     """The charset of a net that starts from a model with another one.
 
     "fail" wants them equal, "union" keeps the model's labels and adds the wanted characters behind them, "new" takes
-    the wanted charset.
+    the wanted charset. The wanted one is `called` so in messages.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def resized(old: Charset, wanted: Charset, how: Resize, path: Path) -> Charset:
         return Charset([*old.chars[1:], *(c for c in wanted.chars if c not in have)])
     more, less = len(set(wanted.chars) - set(old.chars)), len(set(old.chars) - set(wanted.chars))
     raise CharsetError(
-        f"{path}: its charset differs from data.charset ({more} characters are new, {less} left out,"
+        f"{path}: its charset differs from {called} ({more} characters are new, {less} left out,"
         " or the order is another); add --resize union or --resize new"
     )
 
@@ -137,3 +139,51 @@ def fill(net: nn.Module, weights: Mapping[str, Tensor], old: Charset, new: Chars
         else:
             raise ModelError(f"{path}: {name} is {tuple(given.shape)}, the net wants {tuple(into.shape)}")
     return len(new) - len(pairs)
+
+
+def trunk_weights(header: Header, weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The weights of the trunk that line nets and classifiers share, under the names of a line net.
+
+    Raises
+    ------
+    ModelError
+        If the model is a classifier with another backbone.
+    """
+    prefix = ""
+    if header.kind == "glyph":
+        if header.arch.get("backbone") != TRUNK:
+            raise ModelError(
+                f"{path}: a classifier with the backbone {header.arch.get('backbone')}, which line nets do not have; "
+                f"train one with --backbone {TRUNK}"
+            )
+        prefix = "body."
+    found = {name.removeprefix(prefix): t for name, t in weights.items() if name.startswith(prefix)}
+    return {name: t for name, t in found.items() if name.partition(".")[0] in TRUNK_PARTS}
+
+
+@torch.no_grad()
+def fill_trunk(net: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Copy the weights of a trunk into a net that holds its parts by name; everything else stays as it is.
+
+    Raises
+    ------
+    ModelError
+        If weights are missing or of another width.
+    """
+    for name, into in net.state_dict().items():
+        if name.partition(".")[0] not in TRUNK_PARTS or name.endswith("num_batches_tracked"):
+            continue
+        given = weights.get(name)
+        if given is None or given.shape != into.shape:
+            there = "nothing" if given is None else str(tuple(given.shape))
+            raise ModelError(f"{path}: its trunk has {there} at {name}, where the net wants {tuple(into.shape)}")
+        into.copy_(given)
+
+
+def glyph_sources(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Name and licence of everything that the glyphs of some files came from, each once."""
+    found: dict[str, str] = {}
+    for path in paths:
+        with open_glyphs(path) as file:
+            found |= {source.name: source.licence for source in file.sources}
+    return [{"name": name, "licence": licence} for name, licence in found.items()]

@@ -43,6 +43,11 @@ class Hardware:
             start += t.numel()
         return [float(x) for x in flat[start:].tolist()]
 
+    def meet(self) -> None:
+        """Wait until all processes have come here."""
+        if self.ranks > 1:
+            distributed.barrier()
+
     def leave(self) -> None:
         """End the company of the other processes."""
         if self.ranks > 1 and distributed.is_initialized():

@@ -7,25 +7,19 @@ shuffled.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
 
 from jphtr.charset import BLANK, Charset
-from jphtr.errors import DataError, JphtrError
+from jphtr.errors import DataError
 from jphtr.geometry import HEIGHT, STRIDE, prepare
 from jphtr.records import Gray, Line
+from jphtr.training.workers import made
 
 IGNORE = -100  # a frame about which the boxes say nothing
 _TRIES = 50  # lines drawn for one sample before the stream is called unusable
@@ -165,7 +159,7 @@ def split(batch: Sequence[Sample], max_frames: int) -> list[list[Sample]]:
     return parts
 
 
-class _Chunks(Dataset[Any]):
+class _Chunks:
     """Chunk k holds samples k * size ... of one process's share of the stream."""
 
     def __init__(self, open_source: OpenSource, charset: Charset, seed: int, size: int, rank: int, ranks: int) -> None:
@@ -173,13 +167,7 @@ class _Chunks(Dataset[Any]):
         self.rank, self.ranks = rank, ranks
         self.source: LineSource | None = None
 
-    def __getitem__(self, chunk: int) -> tuple[list[Sample], int, float] | JphtrError:
-        try:
-            return self.compose(chunk)
-        except JphtrError as error:  # handed over as it is; a worker would wrap it into its own traceback
-            return error
-
-    def compose(self, chunk: int) -> tuple[list[Sample], int, float]:
+    def __call__(self, chunk: int) -> tuple[list[Sample], int, float]:
         """The samples of a chunk, how many lines were passed over for them, and the seconds it took."""
         if self.source is None:  # opened in the process that uses it: HDF5 handles must not cross a fork
             self.source = self.open_source()
@@ -190,46 +178,6 @@ class _Chunks(Dataset[Any]):
             for i in range(first, first + self.size)
         ]
         return [s for s, _ in drawn], sum(tries for _, tries in drawn), time.perf_counter() - began
-
-
-class _From:
-    """Chunk numbers without end, from the first one that is wanted."""
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-
-    def __iter__(self) -> Iterator[int]:
-        chunk = self.first
-        while True:
-            yield chunk
-            chunk += 1
-
-
-def _settle(parent: int, _: int) -> None:
-    """A worker composes on one thread and leaves signals to the process that started it."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave_soon)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _leave_soon(*_: object) -> None:
-    """Schedulers send SIGTERM to all processes of a job: let the training process end its step and save first."""
-    timer = threading.Timer(3.0, os._exit, (0,))
-    timer.daemon = True
-    timer.start()
-
-
-def _end_with(parent: int) -> None:
-    """Leave when the training process is gone: a killed one would leave its workers asleep over full pipes."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _as_it_is(chunk: Any) -> Any:
-    return chunk
 
 
 class LineStream:
@@ -271,25 +219,13 @@ class LineStream:
     def batches(self, start: int = 0) -> Generator[list[Sample], None, None]:
         """Batches `start`, `start + 1`, ... without end, each a list of samples sorted by width."""
         pool_index, skip = divmod(start, self._pool)
-        loader = DataLoader(
-            self._chunks,
-            batch_size=None,
-            sampler=_From(pool_index * self._pool),
-            num_workers=self._workers,
-            collate_fn=_as_it_is,
-            worker_init_fn=partial(_settle, os.getpid()),
-            prefetch_factor=max(2, 2 * self._pool // self._workers) if self._workers else None,
-            multiprocessing_context="fork" if self._workers else None,
-        )
-        chunks = iter(loader)
+        ahead = 2 * self._pool // self._workers if self._workers else 0
+        chunks = made(self._chunks, pool_index * self._pool, self._workers, ahead)
         while True:
             began = time.perf_counter()
             pool: list[Sample] = []
             for _ in range(self._pool):
-                chunk = next(chunks)
-                if isinstance(chunk, JphtrError):
-                    raise chunk
-                samples, dropped, seconds = chunk
+                samples, dropped, seconds = next(chunks)
                 pool += samples
                 self.dropped += dropped
                 self.composed += seconds

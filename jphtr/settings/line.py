@@ -1,0 +1,112 @@
+"""Everything that `train-line` can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jphtr.settings.files import Section
+from jphtr.settings.run import OptimSettings, RunSettings, Share
+
+
+class LineDataSettings(Section):
+    """What lines are composed from; every stream of lines is a pure function of the run's seed."""
+
+    glyphs: tuple[Path, ...] = Field(default=(), description="glyph files that training lines are composed from")
+    texts: tuple[Path, ...] = Field(default=(), description="text files (UTF-8, one sentence a line) for training")
+    valid_glyphs: tuple[Path, ...] = Field(default=(), description="glyph files of unseen writers for validation")
+    valid_texts: tuple[Path, ...] = Field(default=(), description="text files of unseen documents for validation")
+    charset: str = Field(
+        default="default",
+        description="default, grade1 (kana, digits, 80 kanji), or a UTF-8 text file that holds every character once",
+    )
+    batch: int = Field(default=32, ge=1, description="lines in a batch")
+    pool: int = Field(
+        default=16, ge=1, description="batches composed together and sorted by width, so that padding is small"
+    )
+    max_frames: int = Field(
+        default=8192, ge=1, description="frames, padding included, that a net sees at once; larger batches are cut"
+    )
+    valid_lines: int = Field(default=200, ge=1, description="lines in the fixed validation set")
+    valid_seed: int = Field(default=20_000, ge=0, description="seed of the validation set, apart from the run's seed")
+
+
+class ComposeSettings(Section):
+    """How composed lines look and what they say."""
+
+    styles: dict[str, float] = Field(
+        default={
+            "print": 0.4,
+            "hand": 0.22,
+            "brush": 0.16,
+            "display": 0.02,
+            "pen": 0.07,
+            "ballpoint": 0.05,
+            "pencil": 0.03,
+            "marker": 0.05,
+        },
+        description="weight of each style of writer; styles without a writer are left out",
+    )
+    mix: dict[str, float] = Field(
+        default={
+            "sentence": 0.34, "flattened": 0.16, "rare": 0.15, "random": 0.06, "old": 0.08, "address": 0.04,
+            "word": 0.04, "date": 0.03, "amount": 0.05, "latin": 0.03, "katakana": 0.02,
+        },
+        description="weight of each kind of text",
+    )  # fmt: skip
+    addresses: tuple[Path, ...] = Field(default=(), description="files of addresses, one a line")
+    words: tuple[Path, ...] = Field(default=(), description="files of names and words; of a .tsv the first column")
+    vertical: Share = Field(default=0.38, description="share of vertical lines")
+    degraded: Share = Field(
+        default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn"
+    )
+    worn_ink: Share = Field(default=0.09, description="chance of each way in which a pen or a press may leave its ink")
+    neighbours: Share = Field(default=0.15, description="share of lines with parts of other lines in the picture")
+    empty: Share = Field(default=0.015, description="share of pictures without any text")
+    em_px: tuple[float, float] = Field(default=(12.0, 56.0), description="least and most pixels of one character")
+    min_chars: int = Field(default=1, ge=1, description="characters in the shortest line")
+    max_chars: int = Field(default=30, ge=1, description="characters in the longest line")
+
+
+class LineNetSettings(Section):
+    """The shape of the line net."""
+
+    widths: tuple[int, int, int, int] = Field(
+        default=(32, 64, 128, 256), description="channels of the four stages of the trunk"
+    )
+    hidden: int = Field(default=256, ge=1, description="LSTM units in each direction")
+    bottleneck: int = Field(default=192, ge=1, description="size of the features under the output layer")
+
+
+class LineLossSettings(Section):
+    """Framewise cross-entropy from the composer's boxes leads the way into CTC; both count per character."""
+
+    ctc_from: float = Field(default=0.05, ge=0, description="weight of CTC at the start")
+    ctc_to: float = Field(default=1.0, ge=0, description="weight of CTC once it has been raised")
+    ctc_until: Share = Field(default=0.1, description="part of the schedule over which the weight of CTC is raised")
+    ce_from: float = Field(default=1.0, ge=0, description="weight of the framewise cross-entropy at the start")
+    ce_to: float = Field(
+        default=0.1, ge=0, description="weight that it keeps, so that spikes stay in the middle of glyphs"
+    )
+    ce_until: Share = Field(default=0.5, description="part of the schedule over which its weight is lowered")
+    blank: float = Field(
+        default=0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1"
+    )
+    sampled: int = Field(
+        default=1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them"
+    )
+    full_softmax_from: Share = Field(
+        default=0.8, description="part of the schedule after which every column is computed"
+    )
+
+
+class TrainLineSettings(Section):
+    """Everything that `train-line` can be told."""
+
+    data: LineDataSettings = Field(default_factory=LineDataSettings, description="what lines are made from")
+    compose: ComposeSettings = Field(default_factory=ComposeSettings, description="how lines look")
+    net: LineNetSettings = Field(default_factory=LineNetSettings, description="the net")
+    loss: LineLossSettings = Field(default_factory=LineLossSettings, description="the loss")
+    optim: OptimSettings = Field(default_factory=OptimSettings, description="the optimizer")
+    run: RunSettings = Field(default_factory=RunSettings, description="the run")
