@@ -11,7 +11,8 @@ Modules, in the order in which data flows. A module imports only from those abov
 imports torch:
 
     errors      what can go wrong, as one family
-    jouyou      the jouyou kanji by school grade
+    whole       files that appear whole or not at all
+    jouyou      the jouyou kanji by school grade, and their old forms
     charset     characters <-> labels; coverage of jouyou, JIS levels, kana
     records     the plain frozen types that move between stages
     settings    settings as models; YAML files; key=value overrides

@@ -6,9 +6,7 @@ Captions use Pillow's built-in font, which has no Japanese: characters are named
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from jphtr.errors import DataError
 from jphtr.image import MAX_PIXELS
 from jphtr.inventory.keys import explained
 from jphtr.store import GlyphFile
+from jphtr.whole import write_whole
 
 ACROSS = 20  # glyphs in a line of the sheet
 _SIDE = 64  # px: smaller glyphs are enlarged by a whole number, as near to this as it gets
@@ -113,15 +112,4 @@ def save(image: Image.Image, path: Path) -> None:
     """
     data = io.BytesIO()
     image.save(data, "PNG")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink()
+    write_whole(path, data.getvalue())

@@ -24,7 +24,8 @@ from jphtr.charset import BLANK
 from jphtr.errors import ModelError
 from jphtr.geometry import HEIGHT, STRIDE
 from jphtr.nets.line import LineNet, frames
-from jphtr.training.checkpoint import fill, load_weights, write_whole
+from jphtr.training.checkpoint import fill, load_weights
+from jphtr.whole import write_whole
 
 TOP = 8  # classes that are given for each frame
 _OPSET = 17  # understood by ONNX Runtime from 1.12 on

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import click
 
 from jphtr import __version__
-from jphtr.errors import DataError, require
 
 
 @click.command("train-lm")
@@ -43,17 +41,16 @@ def train_lm(
     """
     from jphtr.charset import default
     from jphtr.decode.lm_train import ALIKE, train
+    from jphtr.jouyou import NEW_FORMS, OLD_FORMS
+    from jphtr.whole import write_whole
 
-    require("cv2")
-    from jphtr.compose.text import _NEW, _OLD
-
-    alike = (*ALIKE, *(new + old for new, old in zip(_NEW, _OLD, strict=True)))
+    alike = (*ALIKE, *(new + old for new, old in zip(NEW_FORMS, OLD_FORMS, strict=True)))
     lm = train(
         [_weighted(text) for text in texts], default(), order=order, max_bytes=int(max_mb * 1e6),
         min_count=prune, alike=alike, valid=valid, version=__version__,
     )  # fmt: skip
     data = lm.to_bytes()
-    _write_whole(output, data)
+    write_whole(output, data)
     header = lm.header
     for source in header.sources:
         weight = f", {source['weight']} times" if source["weight"] > 1 else ""
@@ -71,19 +68,3 @@ def _weighted(text: str) -> tuple[Path, int]:
     if int(weight) < 1:
         raise click.BadParameter(f"{text}: a text counts once at least", param_hint="TEXT")
     return Path(name), int(weight)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -13,12 +13,9 @@ import numpy as np
 
 from jphtr.charset import Charset, fold
 from jphtr.errors import DataError
+from jphtr.jouyou import NEW_FORMS, OLD_FORMS
 
 Rng = np.random.Generator
-
-# Old forms of kanji, left new, right old: before 1946 print used the right ones.
-_NEW = "亜悪圧囲為医壱隠栄営衛駅円艶塩縁応欧殴桜奥横温穏仮価禍画会悔絵壊懐海概拡殻覚学岳楽喝渇缶巻寛歓漢観関陥館顔気帰偽戯犠旧拠挙虚峡狭郷響暁勤謹区駆勲薫径恵掲渓経継茎蛍軽鶏芸撃欠倹剣圏検権献県研険顕験厳効広恒鉱号国黒砕済剤斎雑桟参惨賛蚕残糸歯児辞実写釈寿収従渋獣縦粛処緒諸叙奨将焼称証乗剰壌嬢条浄状畳譲醸嘱触寝慎真神刃尽図粋酔随髄数枢声静斉摂専戦浅潜銭践禅双壮争捜挿巣装総聡荘蔵臓属続堕体対帯滞台滝択沢担胆団弾断遅昼虫鋳庁聴勅鎮逓鉄転点伝党盗灯当闘独読届弐悩脳廃拝売麦発髪抜蛮秘浜払仏変辺弁宝豊褒翻毎万満黙訳薬与予余揺様謡来頼覧乱竜両緑塁励礼隷霊齢歴恋練炉労楼録湾"
-_OLD = "亞惡壓圍爲醫壹隱榮營衞驛圓艷鹽緣應歐毆櫻奧橫溫穩假價禍畫會悔繪壞懷海槪擴殼覺學嶽樂喝渴罐卷寬歡漢觀關陷館顏氣歸僞戲犧舊據擧虛峽狹鄕響曉勤謹區驅勳薰徑惠揭溪經繼莖螢輕鷄藝擊缺儉劍圈檢權獻縣硏險顯驗嚴效廣恆鑛號國黑碎濟劑齋雜棧參慘贊蠶殘絲齒兒辭實寫釋壽收從澁獸縱肅處緖諸敍奬將燒稱證乘剩壤孃條淨狀疊讓釀囑觸寢愼眞神刄盡圖粹醉隨髓數樞聲靜齊攝專戰淺潛錢踐禪雙壯爭搜插巢裝總聰莊藏臟屬續墮體對帶滯臺瀧擇澤擔膽團彈斷遲晝蟲鑄廳聽敕鎭遞鐵轉點傳黨盜燈當鬪獨讀屆貳惱腦廢拜賣麥發髮拔蠻祕濱拂佛變邊辯寶豐襃飜每萬滿默譯藥與豫餘搖樣謠來賴覽亂龍兩綠壘勵禮隸靈齡歷戀練爐勞樓錄灣"
 
 _ERAS = ("明治", "大正", "昭和", "平成", "令和")
 _UNITS = "円 人 年 月 日 個 本 枚 冊 名 度 % ％ m cm mm km kg g t ㎡ ㎏ ㎝ 時 分 秒 頁 番 号 回 件 台 戸 歳 才 銭 圓 坪 町 丁目 番地 kW Hz ℃ 石 俵 尺 寸 貫 匁".split()
@@ -109,7 +106,7 @@ class TextSource:
         self._uniform = [c for c in charset.chars[1:] if c != " "]
         self._kanji = [c for c in self._uniform if "一" <= c <= "鿿"]
         self._all = frozenset(charset.chars[1:])
-        self.to_old = {ord(new): old for new, old in zip(_NEW, _OLD, strict=True) if old in self._all}
+        self.to_old = {ord(new): old for new, old in zip(NEW_FORMS, OLD_FORMS, strict=True) if old in self._all}
 
     def draw(self, rng: Rng, kind: str | None = None) -> str:
         """A folded text of this source's length; spaces neither first, last nor doubled."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,21 +17,9 @@ from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError, require
 from jphtr.nets.glyph import TRUNK, TRUNK_PARTS
 from jphtr.store import open_glyphs
+from jphtr.whole import write_whole
 
 Resize = Literal["fail", "union", "new"]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its name shows the old content or the new one, whenever the power goes."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], header: Header) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from jphtr.charset import Charset
 from jphtr.errors import SettingsError
 from jphtr.settings import Section, to_yaml
-from jphtr.training.checkpoint import write_whole
+from jphtr.whole import write_whole
 
 CONFIG, CHARSET, METRICS, LOG = "config.yaml", "charset.txt", "metrics.jsonl", "log.txt"
 LAST, BEST = "last.safetensors", "best.safetensors"
