@@ -98,3 +98,63 @@ class Recognition:
     direction: Direction
     path: str | None = None
     nbest: tuple[tuple[str, float], ...] = ()
+
+
+Point = tuple[float, float]
+LineKind = Literal["text", "ruby"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineRegion:
+    """Where a line of text stands on a page.
+
+    Attributes
+    ----------
+    quad : four corners (x, y) in float pixels of the caller's page, clockwise as the text is read upright, from the top
+        left of its first character.
+    direction : of the text.
+    block : place, in reading order, of the column, paragraph or cell that the line belongs to.
+    kind : "ruby" for small kana beside a word that they spell, else "text".
+    confidence : 0 to 1, of there being a line.
+    """
+
+    quad: tuple[Point, Point, Point, Point]
+    direction: Direction = "horizontal"
+    block: int = 0
+    kind: LineKind = "text"
+    confidence: float = 1.0
+
+    @property
+    def box(self) -> Box:
+        """The upright rectangle (x0, y0, x1, y1) around the quad."""
+        xs, ys = zip(*self.quad, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+@dataclass(frozen=True, slots=True)
+class PageLine:
+    """A line on a page with what was read there; the boxes of its spans are in the page's pixels."""
+
+    region: LineRegion
+    recognition: Recognition
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that was read.
+
+    Attributes
+    ----------
+    width, height : of the caller's picture, in pixels, upright as a viewer shows it.
+    lines : in reading order.
+    path : the file it came from, if any.
+    number : of the page in its file, from 1.
+    dpi : dots per inch of the picture, where the file says; None where it does not.
+    """
+
+    width: int
+    height: int
+    lines: tuple[PageLine, ...]
+    path: str | None = None
+    number: int = 1
+    dpi: float | None = None
