@@ -28,6 +28,7 @@ imports torch:
     decode      CTC frames -> spans: greedy, beam, character n-grams
     metrics     CER as counts, per script, confusions, intervals
     formats     Recognition -> text, json, tsv
+    html        reports as one HTML file with its pictures inside
     bundle      a trained model as one file that explains itself
     reader      image -> Recognition, through ONNX Runtime: everything that reading needs
     ----------------------------- torch below this line -----------------------------
