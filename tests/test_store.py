@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError
 from jphtr.records import Glyph, GlyphBlock
 from jphtr.store import Source, open_glyphs, verify, write_blocks, write_glyphs
+from jphtr.store.deflate import ERRORS, deflated, inflated
 
 CHARS = Charset("あいう漢A")
 SOURCES = [Source("one.ttf", "ab" * 32, "OFL-1.1"), Source("two.ttf", "", "CC0")]
@@ -205,3 +207,12 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     with h5py.File(alive, "w"):
         write_glyphs(path, planted(5), CHARS)
         assert not dead.exists() and alive.exists() and other.exists()
+
+
+def test_streams_are_those_of_zlib() -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8).tobytes()
+    for picture in (gray, bytes(4096), b""):
+        assert zlib.decompress(deflated(picture)) == picture
+        assert inflated(zlib.compress(picture)) == picture
+    with pytest.raises(ERRORS):
+        inflated(deflated(gray)[:-900])

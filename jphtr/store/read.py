@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +18,10 @@ from jphtr.charset import Charset
 from jphtr.errors import DataError
 from jphtr.records import Glyph, GlyphBlock, Gray
 from jphtr.store.columns import FORMAT, Input, Source, Written, digest, get_text
+from jphtr.store.deflate import ERRORS, inflated
 
 _ROWS = 1024  # glyphs read at a time on the way through a file
+_DAMAGED: tuple[type[Exception], ...] = (ValueError, OSError, *ERRORS)
 
 
 class GlyphFile:
@@ -103,8 +104,8 @@ class GlyphFile:
         flat, read = out.reshape(len(wanted), -1), self._packed(len(wanted))
         try:
             for place, row in enumerate(wanted.tolist()):
-                flat[place] = np.frombuffer(zlib.decompress(read(row)), np.uint8)
-        except (ValueError, OSError, zlib.error) as error:
+                flat[place] = np.frombuffer(inflated(read(row)), np.uint8)
+        except _DAMAGED as error:
             raise DataError(f"{self.path}: row {row} is damaged ({error}); write the file again") from None
         return out
 

@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +22,7 @@ from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError
 from jphtr.records import Glyph, GlyphBlock
 from jphtr.store.columns import COLUMNS, FORMAT, Input, Source, Written, append, create, digest, put_texts
+from jphtr.store.deflate import deflated
 
 try:
     import fcntl
@@ -35,7 +35,6 @@ _THREADS = 2 + min(8, os.cpu_count() or 2)  # one reads ahead, one waits for the
 _RAW_CHUNK = 1 << 20  # bytes of uncompressed pixels that lie together
 _SYNCED = 1 << 26  # bytes of them after which they are sent to the disk
 _ROWS = 1 << 15  # rows of the small columns written at a time
-_LEVEL = 1  # of deflate; higher levels save 5 % and take twice as long
 
 
 def write_glyphs(
@@ -236,7 +235,7 @@ class _Sink:
             chunk = 1 if self.compress else max(1, _RAW_CHUNK // gray[0].size)
             self.file.create_dataset(
                 "gray", (0, *self.shape), "u1", maxshape=(None, *self.shape), chunks=(chunk, *self.shape),
-                **({"compression": "gzip", "compression_opts": _LEVEL} if self.compress else {}),
+                **({"compression": "gzip", "compression_opts": 1} if self.compress else {}),
             )  # fmt: skip
             self._raw = np.zeros((chunk, *self.shape), np.uint8)
         if self._hashed is not None:  # the digest goes over the blocks in their order
@@ -367,7 +366,7 @@ def _drain(handle: int) -> None:
 
 
 def _deflated(gray: NDArray[np.uint8]) -> list[bytes]:
-    return [zlib.compress(one, _LEVEL) for one in gray]
+    return [deflated(one.data) for one in gray]
 
 
 def _ahead(blocks: Iterable[GlyphBlock], pool: ThreadPoolExecutor) -> Iterator[GlyphBlock]:
