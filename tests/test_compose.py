@@ -187,3 +187,40 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load_corpus(CHARS, [tmp_path / "no.txt"])
     with pytest.raises(DataError, match=r"no\.h5"):
         Composer(ComposeSettings(), CHARS, [tmp_path / "no.h5"], [])
+
+
+def test_letters_from_another_face(tmp_path: Path) -> None:
+    def faces() -> Iterator[Glyph]:
+        for number, (face, level) in enumerate((("a", 0), ("b", 100))):
+            for index, char in enumerate(CHARS.chars[1:]):
+                gray = np.full((64, 64), 255, np.uint8)
+                gray[12:52, 12:28] = level
+                meta = {"form": 0, "em": (8.0, 8.0, 56.0, 56.0), "advance": 0.5, "style": "print"}
+                yield Glyph(gray, char, face, "toy", 1000 * number + index, meta)
+
+    write_glyphs(tmp_path / "toy.h5", faces(), CHARS)
+    (tmp_path / "text.txt").write_text("日本\n", "utf-8")
+    mixed = set()
+    for roman in (0.0, 1.0):
+        settings = ComposeSettings(**CLEAN, **PRINT, roman=roman)
+        lines = Composer(settings, CHARS, [tmp_path / "toy.h5"], [tmp_path / "text.txt"])
+        for seed in range(12):
+            line = lines.line(np.random.default_rng(seed), text="日12本", direction="horizontal")
+            darkest = [
+                int(line.gray[:, round(s.box[0]) + 3 : round(s.box[2]) - 3].min()) // 50 for s in line.spans
+            ]  # of either face
+            assert darkest[0] == darkest[3]
+            assert darkest[1] == darkest[2]
+            mixed.add((roman, darkest[0] == darkest[1]))
+    assert mixed == {(0.0, True), (1.0, True), (1.0, False)}
+
+
+def test_commas_of_science(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("東、西、南\n", "utf-8")
+    charset = default()
+    corpus = load_corpus(charset, [tmp_path / "text.txt"])
+    for commas, sign in ((0.0, "、"), (1.0, "，")):
+        source = TextSource(charset, corpus, {"sentence": 1.0}, (5, 5), commas)
+        texts = {source.draw(np.random.default_rng(seed)) for seed in range(20)}
+        assert any(sign in text for text in texts)
+        assert not any(other in text for text in texts for other in {"、", "，"} - {sign})
