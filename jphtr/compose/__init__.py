@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 from jphtr.charset import Charset
 from jphtr.compose.atlas import Atlas
 from jphtr.compose.ink import INKS, Boxes, Ink, draw, paste, warp
-from jphtr.compose.layout import Hand, Placed, lay_out
+from jphtr.compose.layout import Hand, Placed, is_latin, lay_out
 from jphtr.compose.paper import PAPERS
 from jphtr.compose.text import TextSource, load_corpus
 from jphtr.records import CharSpan, Direction, Gray, Line
@@ -56,7 +57,9 @@ class Composer:
 
     def _apply(self, settings: ComposeSettings) -> None:
         self.settings = settings
-        self.texts = TextSource(self.charset, self._corpus, settings.mix, (settings.min_chars, settings.max_chars))
+        self.texts = TextSource(
+            self.charset, self._corpus, settings.mix, (settings.min_chars, settings.max_chars), settings.commas
+        )
         self._kana = np.array(
             [label for label, char in enumerate(self.charset.chars) if "ぁ" <= char <= "ヿ"], np.int64
         )
@@ -89,6 +92,8 @@ class Composer:
         wanted = self.charset.chars[1] if empty else text if text is not None else self.texts.draw(rng)
         writer = self._writer(style, wanted, rng)
         hand = self._hand(writer, style, rng)
+        if settings.roman and style in ("print", "display") and rng.random() < settings.roman:
+            hand = replace(hand, roman=self._writer(style, "".join(filter(is_latin, wanted)) or wanted, rng))
         lacks = "".join(c for c in wanted if not self.atlas.has[writer, self.charset.label(c)]) or wanted
         placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, lacks, rng, writer))
         while placed and placed[0].patch is None:

@@ -29,7 +29,8 @@ class Hand:
 
     `kana` and `latin` scale those scripts against kanji; `jitter` is the spread of size, place and angle from
     character to character; `tracking` the space between characters, `gap` that between scripts, `word` that of a
-    space, all in em; `slant` shears, `aspect` stretches along the line.
+    space, all in em; `slant` shears, `aspect` stretches along the line; `roman` is the writer of letters and digits, where
+    they come from another face.
     """
 
     writer: int
@@ -44,6 +45,7 @@ class Hand:
     tight_signs: bool = False
     upright_latin: bool = True
     pairs: bool = False
+    roman: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Placed:
     end: float
 
 
-def _is_latin(char: str) -> bool:
+def is_latin(char: str) -> bool:
+    """Whether a character is set as Latin ones are: letters, digits and signs of ASCII."""
     return char.isascii() and char != " "
 
 
@@ -86,7 +89,7 @@ def lay_out(
             x, last = x + hand.word, char
             index += 1
             continue
-        if last and _is_latin(char) != _is_latin(last) and last != " ":
+        if last and is_latin(char) != is_latin(last) and last != " ":
             x += hand.gap
         if vertical and hand.pairs and _pair(text, index):
             pair = _place_pair(text[index : index + 2], atlas, hand, x, rng, fallback)
@@ -94,10 +97,10 @@ def lay_out(
             x, last = x + (1.0 + hand.tracking if pair else 0.0), text[index + 1]
             index += 2
             continue
-        one = _place(char, last, atlas, hand, x, vertical, sideways and _is_latin(char), rng, fallback)
+        one = _place(char, last, atlas, hand, x, vertical, sideways and is_latin(char), rng, fallback)
         if one is not None:
             placed.append(one)
-            x = one.end + (hand.tracking if not _is_latin(char) or not _is_latin(last) else hand.tracking * 0.3)
+            x = one.end + (hand.tracking if not is_latin(char) or not is_latin(last) else hand.tracking * 0.3)
             last = char
         index += 1
     return placed
@@ -111,7 +114,8 @@ def _pair(text: str, index: int) -> bool:
 
 def _find(char: str, atlas: Atlas, hand: Hand, form: int, rng: Rng, fallback: int | None) -> Patch | None:
     label = atlas.charset.label(char)
-    patch = atlas.patch(hand.writer, label, form, rng)
+    writer = hand.writer if hand.roman is None or not is_latin(char) else hand.roman
+    patch = atlas.patch(writer, label, form, rng)
     if patch is None and fallback is not None:
         patch = atlas.patch(fallback, label, form, rng)
     return patch
@@ -127,7 +131,7 @@ def _place(
     tight = bool(np.isnan(patch.em[0]))
     advance = 1.0 if np.isnan(patch.advance) else patch.advance
     proportional = advance < 0.95
-    size = hand.kana if _is_kana(char) else hand.latin if _is_latin(char) else 1.0
+    size = hand.kana if _is_kana(char) else hand.latin if is_latin(char) else 1.0
     dx = dy = 0.0
     if tight:  # a glyph cut to its ink has lost its place in the cell
         factor, dx, dy = _cell_of(char)
@@ -141,7 +145,7 @@ def _place(
         along = 0.5 if char not in "・" else 0.6
     elif hand.jitter and char in HANGING:
         along = float(rng.uniform(0.4, 0.9))
-    cell = along * (size if _is_kana(char) or _is_latin(char) else 1.0) * hand.aspect
+    cell = along * (size if _is_kana(char) or is_latin(char) else 1.0) * hand.aspect
     cx, cy = x + cell / 2, 0.5
     if jitter:
         cx += float(rng.normal(0, 0.6 * jitter))

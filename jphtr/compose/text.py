@@ -93,13 +93,16 @@ class TextSource:
     corpus : see `load_corpus`.
     mix : weight of each kind in `KINDS`.
     length : (least, most) characters of a line.
+    commas : share of the lines in which ， stands for 、.
     """
 
-    def __init__(self, charset: Charset, corpus: Corpus, mix: dict[str, float], length: tuple[int, int]) -> None:
+    def __init__(
+        self, charset: Charset, corpus: Corpus, mix: dict[str, float], length: tuple[int, int], commas: float = 0.0
+    ) -> None:
         unknown = set(mix) - set(KINDS)
         if unknown:
             raise DataError(f"text mix: no kind {sorted(unknown)}; there are {sorted(KINDS)}")
-        self.charset, self.corpus, self.length = charset, corpus, length
+        self.charset, self.corpus, self.length, self.commas = charset, corpus, length, commas
         self._kinds = [kind for kind in mix if mix[kind] > 0]
         weights = np.array([mix[kind] for kind in self._kinds])
         self._edges = np.cumsum(weights / weights.sum())
@@ -113,7 +116,10 @@ class TextSource:
         if kind is None:
             kind = self._kinds[min(int(np.searchsorted(self._edges, rng.random())), len(self._kinds) - 1)]
         for _ in range(8):
-            text = fold(KINDS[kind](self, rng))
+            text = KINDS[kind](self, rng)
+            if self.commas and rng.random() < self.commas:  # those of science and of forms
+                text = text.replace("、", "，").replace("。", "．" if rng.random() < 0.4 else "。")
+            text = fold(text)
             text = re.sub(" +", " ", "".join(c for c in text if c in self._all)).strip()
             if text:
                 return text
@@ -271,6 +277,14 @@ def _amount(source: TextSource, rng: Rng) -> str:
     return text
 
 
+def _measure(source: TextSource, rng: Rng) -> str:
+    """Decimals in prose, where the point is easily lost between its digits."""
+    text = f"{10 ** rng.uniform(-1, 3):.{int(rng.integers(1, 3))}f}"
+    if rng.random() < 0.7:
+        text += _UNITS[int(rng.integers(len(_UNITS)))]
+    return _window(_sentence(source, rng), 9, rng) + text + _window(_sentence(source, rng), 9, rng)
+
+
 def _latin(source: TextSource, rng: Rng) -> str:
     words = []
     for _ in range(int(rng.integers(1, 4))):
@@ -301,5 +315,5 @@ _BIG_KANA = str.maketrans("っゃゅょ", "つやゆよ")
 
 KINDS: dict[str, Callable[[TextSource, Rng], str]] = {
     "sentence": _sentence, "flattened": _flattened, "rare": _rare, "random": _random, "old": _old, "address": _address,
-    "word": _word, "date": _date, "amount": _amount, "latin": _latin, "katakana": _katakana,
+    "word": _word, "date": _date, "amount": _amount, "measure": _measure, "latin": _latin, "katakana": _katakana,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -11,15 +12,28 @@ from jphtr.settings.run import OptimSettings, RunSettings, Share
 
 
 class LineDataSettings(Section):
-    """What lines are composed from; every stream of lines is a pure function of the run's seed."""
+    """What lines are composed from, and own lines; every stream of lines is a pure function of the run's seed."""
 
     glyphs: tuple[Path, ...] = Field(default=(), description="glyph files that training lines are composed from")
     texts: tuple[Path, ...] = Field(default=(), description="text files (UTF-8, one sentence a line) for training")
     valid_glyphs: tuple[Path, ...] = Field(default=(), description="glyph files of unseen writers for validation")
     valid_texts: tuple[Path, ...] = Field(default=(), description="text files of unseen documents for validation")
+    lines: tuple[Path, ...] = Field(
+        default=(), description="own lines with their text: line files of jphtr pack, or anything that it packs"
+    )
+    lines_share: Share = Field(
+        default=0.5, description="part of the lines that are own ones, where there are some; the others are composed"
+    )
+    lines_varied: Share = Field(
+        default=0.7, description="part of the own lines that are slanted, stretched or worn a little, anew each time"
+    )
+    lines_unknown: Literal["fail", "skip"] = Field(
+        default="fail", description="whether own lines with characters outside the charset end the run or are left out"
+    )
     charset: str = Field(
         default="default",
-        description="default, grade1 (kana, digits, 80 kanji), or a UTF-8 text file that holds every character once",
+        description="default, grade1 (kana, digits, 80 kanji), lines (the characters of the own lines), "
+        "or a UTF-8 text file that holds every character once",
     )
     batch: int = Field(default=32, ge=1, description="lines in a batch")
     pool: int = Field(
@@ -57,6 +71,10 @@ class ComposeSettings(Section):
     )  # fmt: skip
     addresses: tuple[Path, ...] = Field(default=(), description="files of addresses, one a line")
     words: tuple[Path, ...] = Field(default=(), description="files of names and words; of a .tsv the first column")
+    commas: Share = Field(default=0.0, description="share of lines in which ， stands for 、, and at times ． for 。")
+    roman: Share = Field(
+        default=0.0, description="share of printed lines whose letters and digits come from another face"
+    )
     vertical: Share = Field(default=0.38, description="share of vertical lines")
     degraded: Share = Field(
         default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn"
