@@ -13,6 +13,7 @@ imports torch:
     errors      what can go wrong, as one family
     whole       files that appear whole or not at all
     jouyou      the jouyou kanji by school grade, and their old forms
+    orthography Japanese as it was spelled before 1946
     charset     characters <-> labels; coverage of jouyou, JIS levels, kana
     records     the plain frozen types that move between stages
     settings    settings as models; YAML files; key=value overrides
@@ -45,27 +46,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
+    from jphtr.classifier import Classifier
     from jphtr.reader import Reader
 
 __version__ = "0.1.0"
 __all__ = ["load"]
 
 
+@overload
+def load(
+    model: None = None, *, threads: int | None = None, decoder: str | None = None, lm: Path | str | None = None,
+    lm_weight: float | None = None, beam_width: int | None = None, allow: Sequence[str] = (), block: Sequence[str] = (),
+) -> Reader: ...  # fmt: skip
+
+
+@overload
+def load(
+    model: Literal["all", "hiragana", "katakana", "kanji", "kuzushiji"], *, threads: int | None = None
+) -> Classifier: ...
+
+
+@overload
+def load(
+    model: Path | str, *, threads: int | None = None, decoder: str | None = None, lm: Path | str | None = None,
+    lm_weight: float | None = None, beam_width: int | None = None, allow: Sequence[str] = (), block: Sequence[str] = (),
+) -> Any: ...  # fmt: skip
+
+
 def load(
     model: Path | str | None = None, *, threads: int | None = None, decoder: str | None = None,
     lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
     allow: Sequence[str] = (), block: Sequence[str] = (),
-) -> Reader:  # fmt: skip
-    """A reader of line pictures.
+) -> Reader | Classifier:  # fmt: skip
+    """A reader of line pictures, or a classifier of pictures of single characters.
 
     Parameters
     ----------
-    model : an `.onnx` model file; None takes the one that comes with the package.
+    model : an `.onnx` model file, of either kind; the name of a classifier in the package, such as "hiragana"
+        (`bundle.CLASSIFIERS`); None takes the reader that comes with the package.
     threads : CPU threads; None leaves the choice to ONNX Runtime.
-    decoder : "beam" or "greedy"; None takes what reads best on balance.
+    decoder : "beam" or "greedy"; None takes what reads best on balance. This and all that follows is for readers.
     lm : a language model that the beam asks, an `.lm` file; None takes the one in the package, "none" none.
     lm_weight, beam_width : of the language model beside the net, and texts that the beam keeps; None as tuned.
     allow, block : what alone may be read, or may not: each a script ("digit", "kana", ...), "@" and a file of
@@ -74,11 +97,23 @@ def load(
     Raises
     ------
     ModelError
-        If the file is not a model for reading lines.
+        If there is no such model, or the file is not one.
     SettingsError
-        If there is no such decoder, or a list of characters is not one.
+        If there is no such decoder, a list of characters is not one, or either is given to a classifier.
     """
-    from jphtr.reader import Reader  # importing jphtr stays instant
+    # importing jphtr stays instant
+    if model is not None:
+        from jphtr.bundle import find_model, read_header
+
+        if read_header(find_model(model)).kind == "glyph":
+            from jphtr.classifier import Classifier
+            from jphtr.errors import SettingsError
+
+            if decoder or lm or lm_weight is not None or beam_width or allow or block:
+                raise SettingsError(f"{model}: a model for single characters, which takes no option but threads")
+            return Classifier(model, threads=threads)
+
+    from jphtr.reader import Reader
 
     return Reader(
         model, threads=threads, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow,

@@ -17,7 +17,8 @@ from jphtr.charset import Charset, default
 from jphtr.cli.train_lm import train_lm
 from jphtr.decode.fusion import Fusion
 from jphtr.decode.lm import SHIPPED_LM, LanguageModel, LmHeader, load_lm
-from jphtr.decode.lm_train import train
+from jphtr.decode.lm_counts import token_table, tokens
+from jphtr.decode.lm_train import ALIKE, train
 from jphtr.errors import DataError, JphtrError, ModelError
 
 CHARS = Charset("あいうえおかきくけこ。0123456789")
@@ -312,3 +313,16 @@ def test_the_shipped_model() -> None:
     ]:
         assert gain(right) > gain(wrong)
     assert gain("第3号") == pytest.approx(gain("第8号"))
+
+
+def test_every_nth_sentence_is_counted_in_old_spelling(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("行った。\n会った。\n立った。\n待った。\n勝った。\n", "utf-8")
+    charset = default()
+    models = [train([(tmp_path / "t.txt", 1)], charset, min_count=1, old=old) for old in (0, 2)]
+    table, _ = token_table(charset.chars, ALIKE)
+    scores = {
+        text: [float(lm.score(tokens(text, table).astype(np.int64)).sum()) for lm in models]
+        for text in ("立つた。", "会つた。")
+    }
+    assert scores["立つた。"][1] > scores["立つた。"][0] + 1  # the third of the five
+    assert scores["会つた。"][1] < scores["立つた。"][1]

@@ -25,6 +25,10 @@ from jphtr import __version__
     help="Leave out n-grams of three or more characters that were seen fewer times.",
 )  # fmt: skip
 @click.option(
+    "--old", default=0, show_default=True, type=click.IntRange(0), metavar="N",
+    help="Count every N-th sentence again in the spelling of before 1946, for reading old print; 0 none.",
+)  # fmt: skip
+@click.option(
     "--valid",
     multiple=True,
     type=click.Path(path_type=Path),
@@ -32,7 +36,7 @@ from jphtr import __version__
     help="Text that was not trained on, to print the perplexity of; repeatable.",
 )
 def train_lm(
-    texts: tuple[str, ...], output: Path, order: int, max_mb: float, prune: int, valid: tuple[Path, ...]
+    texts: tuple[str, ...], output: Path, order: int, max_mb: float, prune: int, old: int, valid: tuple[Path, ...]
 ) -> None:
     """Train a character language model for `jphtr read --lm`.
 
@@ -47,7 +51,7 @@ def train_lm(
     alike = (*ALIKE, *(new + old for new, old in zip(NEW_FORMS, OLD_FORMS, strict=True)))
     lm = train(
         [_weighted(text) for text in texts], default(), order=order, max_bytes=int(max_mb * 1e6),
-        min_count=prune, alike=alike, valid=valid, version=__version__,
+        min_count=prune, alike=alike, valid=valid, old=old, version=__version__,
     )  # fmt: skip
     data = lm.to_bytes()
     write_whole(output, data)

@@ -14,6 +14,7 @@ import numpy as np
 from jphtr.charset import Charset, fold
 from jphtr.errors import DataError
 from jphtr.jouyou import NEW_FORMS, OLD_FORMS
+from jphtr.orthography import historical
 
 Rng = np.random.Generator
 
@@ -178,12 +179,12 @@ def _random(source: TextSource, rng: Rng) -> str:
 
 
 def _old(source: TextSource, rng: Rng) -> str:
-    text = (_sentence if rng.random() < 0.6 else _flattened)(source, rng).translate(source.to_old)
+    text = (_sentence if rng.random() < 0.6 else _flattened)(source, rng)
     if rng.random() < 0.7:
-        text = text.translate(_BIG_KANA)
-    if rng.random() < 0.5:
-        text = text.replace("いる", "ゐる").replace("いて", "ゐて").replace("だろう", "だらう").replace("よう", "やう")
-        text = text.replace("言う", "言ふ").replace("思う", "思ふ").replace("、", "，" if rng.random() < 0.5 else "、")
+        text = historical(text, kanji=False)
+    text = text.translate(source.to_old)
+    if rng.random() < 0.25:
+        text = text.replace("、", "，")
     if rng.random() < 0.15:
         text = "".join(chr(ord(c) + 0x60) if "ぁ" <= c <= "ゖ" else c for c in text)  # kanji-katakana prose
     return text
@@ -310,8 +311,6 @@ def _katakana(source: TextSource, rng: Rng) -> str:
         return "".join(chr(ord(c) + 0x60) if "ぁ" <= c <= "ゖ" else c for c in text)
     return "".join(pool[i] for i in rng.integers(0, len(pool), min(source.size(rng), 12)))
 
-
-_BIG_KANA = str.maketrans("っゃゅょ", "つやゆよ")
 
 KINDS: dict[str, Callable[[TextSource, Rng], str]] = {
     "sentence": _sentence, "flattened": _flattened, "rare": _rare, "random": _random, "old": _old, "address": _address,

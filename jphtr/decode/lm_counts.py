@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jphtr.charset import fold
 from jphtr.errors import DataError
+from jphtr.orthography import historical
 
 Ids = NDArray[np.uint16]
 Keys = NDArray[np.uint64]
@@ -112,8 +113,14 @@ def tokens(text: str, table: Ids) -> Ids:
     return table[np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)]
 
 
-def count(path: Path, counter: Counter, table: Ids, weight: int = 1) -> Source:
+def count(path: Path, counter: Counter, table: Ids, weight: int = 1, old: int = 0) -> Source:
     """Count a text file, one sentence a line: .txt or .tsv (its first column, below a header), plain, .xz or .gz.
+
+    Parameters
+    ----------
+    path, counter, weight : what is counted, where, and how many times.
+    table : from `token_table`.
+    old : every so many lines one is counted again in the spelling of before 1946; 0 counts none.
 
     Raises
     ------
@@ -123,10 +130,14 @@ def count(path: Path, counter: Counter, table: Ids, weight: int = 1) -> Source:
     digest, lines, chars = hashlib.sha256(), 0, 0
     for block in blocks(path):
         digest.update(block.encode())
-        lines += sum(1 for line in block.split("\n") if line)
+        sentences = block.split("\n")
         ids = tokens(fold(block), table)
-        chars += int((ids > 0).sum())
         counter.add(ids, weight)
+        if old:
+            again = "\n".join(historical(line) for line in sentences[(-lines) % old :: old])
+            counter.add(tokens(fold(again), table), weight)
+        lines += sum(1 for line in sentences if line)
+        chars += int((ids > 0).sum())
     return Source(path.name, digest.hexdigest(), lines, chars, weight)
 
 

@@ -55,6 +55,7 @@ def train(
     min_count: int = 2,
     alike: Sequence[str] = ALIKE,
     valid: Sequence[Path] = (),
+    old: int = 0,
     version: str = "",
 ) -> LanguageModel:
     """A language model of texts, the same for the same texts.
@@ -68,6 +69,7 @@ def train(
     min_count : n-grams of three or more characters seen more seldom are left out.
     alike : strings of characters that share all their statistics.
     valid : texts whose surprisal goes into the header.
+    old : every so many sentences one is counted again in the spelling of before 1946; 0 counts none.
     version : of the jphtr that trains.
 
     Raises
@@ -79,11 +81,11 @@ def train(
         raise DataError(f"order {order}: a language model has 2 to {MAX_ORDER}")
     table, share = token_table(charset.chars, alike)
     counter = Counter(len(charset), order)
-    sources = [asdict(count(path, counter, table, weight)) for path, weight in texts]
+    sources = [asdict(count(path, counter, table, weight, old)) for path, weight in texts]
     known = [c for c in ("".join(m for m in members if charset.covers(m)) for members in alike) if len(c) > 1]
     header = LmHeader(
         order, charset.to_text(), known, [], [], [], [], sources=sources, version=version,
-        training={"smoothing": "modified Kneser-Ney", "min_count": min_count, "max_bytes": max_bytes},
+        training={"smoothing": "modified Kneser-Ney", "min_count": min_count, "max_bytes": max_bytes, "old": old},
     )  # fmt: skip
     lm = fit(counter.ngrams(), header, max_bytes=max_bytes, min_count=min_count)
     if not valid:
