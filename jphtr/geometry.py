@@ -20,6 +20,9 @@ STRIDE = 8  # pixels of a strip along the reading axis in one frame
 _BODY = 40  # pixels of the strip's height that the text band takes
 _LOOK = 48  # the height at which a picture is looked at before it is cut
 _COARSE = 32  # the height below which a picture is too coarse for its noise to be smoothed
+_EMPTY = 0.06  # of the ink in a full row, below which a row parts two lines
+_APART = 0.03  # of the picture's height that such rows take at least
+_LEAST_BAND = 0.4  # of the picture's height
 _FAINT = 18.0  # levels of gray below which nothing counts as ink
 _MIN_WIDTH = 16
 
@@ -187,9 +190,9 @@ def _band(darkness: NDArray[np.float32]) -> tuple[float, float]:
     profile = np.maximum(profile - 0.5 * spread, 0)
     profile[dark.mean(axis=1) > 0.85] = 0  # a rule or a scan edge, not text
     towards_edge = np.abs((np.arange(height) + 0.5) / height * 2 - 1)
-    profile = profile * np.clip(1.9 - 1.5 * towards_edge, 0.5, 1)
-    floor = 0.12 * float(profile.max()) + 1e-6
-    gain = profile - floor
+    favoured = profile * np.clip(1.9 - 1.5 * towards_edge, 0.5, 1)
+    floor = 0.12 * float(favoured.max()) + 1e-6
+    gain = favoured - floor
     best, best_run, run, start = -1.0, (0, height), 0.0, 0
     for y, value in enumerate(gain.tolist()):
         if run <= 0:
@@ -197,14 +200,42 @@ def _band(darkness: NDArray[np.float32]) -> tuple[float, float]:
         run += value
         if run > best:
             best, best_run = run, (start, y + 1)
-    top, bottom = float(best_run[0]), float(best_run[1])
+    first, last = _own_rows(profile, *best_run)
+    top, bottom = float(first), float(last)
     if smoothed:  # which has spread the ink by a row
         top, bottom = top + (top > 0), bottom - (bottom < height)
-    least = 0.4 * height  # a lone 一 or 、 says nothing about the size of the text; the picture does
+    least = _LEAST_BAND * height  # a lone 一 or 、 says nothing about the size of the text; the picture does
     if bottom - top < least:
         middle = min(max((top + bottom) / 2, least / 2), height - least / 2)
         top, bottom = middle - least / 2, middle + least / 2
     return top, bottom
+
+
+def _own_rows(profile: NDArray[np.float32], first: int, last: int) -> tuple[int, int]:
+    """Rows (first, last) of a band without what was cut off of the lines before and after it.
+
+    That is ink which touches the picture's edge, and which empty rows part from the piece that holds the most.
+    """
+    height = len(profile)
+    filled = profile >= _EMPTY * np.partition(profile, int(0.9 * height))[int(0.9 * height)]
+    pieces: list[list[int]] = []
+    for start, stop in np.flatnonzero(np.diff(filled[first:last], prepend=False, append=False)).reshape(-1, 2).tolist():
+        if pieces and start + first - pieces[-1][1] < max(2, _APART * height):
+            pieces[-1][1] = stop + first
+        else:
+            pieces.append([start + first, stop + first])
+    if len(pieces) < 2:
+        return first, last
+    # the middle is favoured
+    weights = [profile[a:b].sum() * (1.9 - 1.5 * abs((a + b) / height - 1)) for a, b in pieces]
+    low = high = int(np.argmax(weights))
+    while low and pieces[low - 1][0] > 1:
+        low -= 1
+    while high < len(pieces) - 1 and pieces[high + 1][1] < height - 1:
+        high += 1
+    if pieces[high][1] - pieces[low][0] < _LEAST_BAND * height:  # strokes of 二, of a lone line of ：
+        return first, last
+    return first if low == 0 else pieces[low][0], last if high == len(pieces) - 1 else pieces[high][1]
 
 
 def _wide_runs(flags: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:

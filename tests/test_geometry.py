@@ -139,3 +139,19 @@ def test_polarity_does_not_follow_uneven_light(seed: int, light: bool) -> None:
         gray[22:24, start : start + 14] += 22 if light else -22
     gray = np.clip(gray + rng.normal(0, 2, gray.shape), 0, 255).astype(np.uint8)
     assert prepare(gray, "horizontal").inverted is light
+
+
+@pytest.mark.parametrize("side", ["before", "after", "both"])
+def test_lines_cut_off_beside_are_left_out(side: str) -> None:
+    blocks = np.random.default_rng(0).random((18, 96)) < 0.45
+    ink = np.where(np.kron(blocks, np.ones((4, 4))), 30, 230).astype(np.uint8)
+    gray = np.full((72, 400), 230, np.uint8)
+    gray[20:52, 8:392] = ink[20:52]
+    alone = prepare(gray)
+    if side != "after":
+        gray[:14, 8:392] = ink[:14]
+    if side != "before":
+        gray[58:, 8:392] = ink[58:]
+    found = prepare(gray)
+    assert found.scale == pytest.approx(alone.scale, rel=0.12)
+    assert found.origin[1] == pytest.approx(alone.origin[1], abs=3)
