@@ -24,7 +24,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; }
 th { color: var(--soft); font-weight: 600; } td.number, th.number { text-align: right; }
 img { background: #fff; max-width: 100%; vertical-align: middle; margin: 1px; image-rendering: auto; }
-del { color: light-dark(#b3261e, #ff8a80); } ins { color: light-dark(#1b6e3c, #7bd89b); text-decoration: none; }
+del, ins { text-decoration: none; } del { color: light-dark(#b3261e, #ff8a80); } ins { color: light-dark(#1b6e3c, #7bd89b); }
 """
 
 

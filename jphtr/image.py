@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,7 +37,7 @@ _DECODER_ERRORS = (
     MemoryError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError, Warning,
 )  # fmt: skip
 # EXIF orientation -> how to turn the picture upright
-_UPRIGHT = {
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -81,28 +82,73 @@ def load_gray(picture: Picture, *, name: str | None = None) -> Gray:
         return _from_array(picture, called)
     if isinstance(picture, Image.Image):
         return _decoded(picture, called)
-    if isinstance(picture, str | Path):
-        try:
+    data = read_bytes(picture, called)
+    with decoding(called), open_image(data) as image:
+        return _decoded(image, called)
+
+
+def read_bytes(picture: str | Path | BinaryIO, name: str) -> bytes:
+    """The whole of a file, for a pipe cannot seek.
+
+    Raises
+    ------
+    ImageError
+        If it is missing, unreadable, a directory, empty or too large.
+    """
+    try:
+        if isinstance(picture, str | Path):
             with open(picture, "rb") as file:
-                return _from_file(file, called)
-        except (OSError, ValueError) as error:
-            raise ImageError(f"{called}: {_why_not(Path(picture), error)}") from None
-    return _from_file(picture, called)
+                data = file.read(_MAX_BYTES + 1)
+        else:
+            data = picture.read(_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = _why_not(Path(picture), error) if isinstance(picture, str | Path) else f"cannot be read: {gist(error)}"
+        raise ImageError(f"{name}: {why}") from None
+    if not data:
+        raise ImageError(f"{name}: is empty (0 bytes)")
+    if len(data) > _MAX_BYTES:
+        raise ImageError(f"{name}: more than {_MAX_BYTES:,} bytes; cut it into parts")
+    return data
 
 
-def expand(inputs: Iterable[str]) -> Iterator[str]:
+def open_image(data: bytes) -> Image.Image:
+    """The picture in `data`, header read, pixels not yet decoded; what it raises is for `decoding` to translate."""
+    # the five commonest decoders; the rest cost 60 ms, paid only when these do not know the bytes
+    Image.preinit()
+    try:
+        return Image.open(io.BytesIO(data), formats=[d for d in _DECODERS if d in Image.OPEN])
+    except UnidentifiedImageError:
+        Image.init()
+        return Image.open(io.BytesIO(data), formats=[d for d in _DECODERS if d in Image.OPEN])
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Within it, what Pillow raises becomes an ImageError of one line about the picture."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(f"{name}: more than {MAX_PIXELS:,} pixels; cut it into parts") from None
+    except UnidentifiedImageError:
+        kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise ImageError(f"{name}: not a picture that can be read; use one of: {kinds}") from None
+    except _DECODER_ERRORS as error:
+        raise ImageError(f"{name}: broken picture: {gist(error)}") from None
+
+
+def expand(inputs: Iterable[str], *, documents: bool = False) -> Iterator[str]:
     """Paths of pictures from what a person types: files, folders (searched recursively), globs, "-".
 
-    What leads nowhere is handed on as it is, so that trying to read it gives its error.
+    In folders PDF files count as well where `documents` says so. What leads nowhere is handed on as it is, so that trying to read it gives its error.
     """
     for item in inputs:
         path = Path(item)
         if item == STDIN or path.is_file():
             yield item
         elif path.is_dir():
-            yield from pictures_in(path) or [item]
+            yield from pictures_in(path, documents=documents) or [item]
         elif matches := _matches(item):
-            yield from expand(matches)
+            yield from expand(matches, documents=documents)
         else:
             yield item
 
@@ -111,48 +157,17 @@ def _matches(pattern: str) -> list[str]:
     return sorted(glob(pattern, recursive=True)) if has_magic(pattern) else []  # noqa: PTH207 (it may be absolute)
 
 
-def pictures_in(folder: Path) -> list[str]:
-    """Paths of all pictures below a folder, by suffix, sorted; hidden files and folders are left out."""
+def pictures_in(folder: Path, *, documents: bool = False) -> list[str]:
+    """Paths of all pictures, and PDF files if `documents`, below a folder, by suffix, sorted; hidden ones are left out."""
+    wanted = SUFFIXES | {".pdf"} if documents else SUFFIXES
     found = (
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in wanted
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )
     return [str(path) for path in sorted(found)]
-
-
-def _from_file(file: BinaryIO, name: str) -> Gray:
-    try:
-        data = file.read(_MAX_BYTES + 1)  # the whole file at once: a pipe cannot seek
-    except OSError as error:
-        raise ImageError(f"{name}: cannot be read: {_first_line(error)}") from None
-    if not data:
-        raise ImageError(f"{name}: is empty (0 bytes)")
-    if len(data) > _MAX_BYTES:
-        raise ImageError(f"{name}: more than {_MAX_BYTES:,} bytes; cut it into parts")
-    try:
-        with _open(data) as image:
-            return _decoded(image, name)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{name}: more than {MAX_PIXELS:,} pixels; cut it into parts") from None
-    except UnidentifiedImageError:
-        kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise ImageError(f"{name}: not a picture that can be read; use one of: {kinds}") from None
-    except _DECODER_ERRORS as error:
-        raise ImageError(f"{name}: broken picture: {_first_line(error)}") from None
-
-
-def _open(data: bytes) -> Image.Image:
-    """The picture in `data`, header read, pixels not yet decoded."""
-    # the five commonest decoders; the rest cost 60 ms, paid only when these do not know the bytes
-    Image.preinit()
-    try:
-        return Image.open(io.BytesIO(data), formats=[d for d in _DECODERS if d in Image.OPEN])
-    except UnidentifiedImageError:
-        Image.init()
-        return Image.open(io.BytesIO(data), formats=[d for d in _DECODERS if d in Image.OPEN])
 
 
 def _decoded(image: Image.Image, name: str) -> Gray:
@@ -163,16 +178,15 @@ def _decoded(image: Image.Image, name: str) -> Gray:
         )
     if not image.width or not image.height:
         raise ImageError(f"{name}: has no pixels ({image.width} x {image.height})")
-    try:
+    with decoding(name):
         image.load()
-        turn = _UPRIGHT.get(_orientation(image))
+        turn = UPRIGHT.get(orientation_of(image))
         gray = _flattened(image)
         return gray if turn is None else np.array(Image.fromarray(gray).transpose(turn))
-    except _DECODER_ERRORS as error:
-        raise ImageError(f"{name}: broken picture: {_first_line(error)}") from None
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's number for how it lies, 1 where it says nothing."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except _DECODER_ERRORS:
@@ -233,10 +247,10 @@ def _why_not(path: Path, error: Exception) -> str:
         return "no such file"
     if isinstance(error, PermissionError):
         return "permission denied; make the file readable"
-    return f"cannot be opened: {_first_line(error)}"
+    return f"cannot be opened: {gist(error)}"
 
 
-def _first_line(error: BaseException) -> str:
+def gist(error: BaseException) -> str:
     """The gist of an error from a library, which may be long or empty."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

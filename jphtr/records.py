@@ -99,6 +99,12 @@ class Recognition:
     path: str | None = None
     nbest: tuple[tuple[str, float], ...] = ()
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows; `jphtr.show` shows pictures that have no path too."""
+        from jphtr import show  # records know nothing of pictures
+
+        return show(self)._repr_html_()
+
 
 Point = tuple[float, float]
 LineKind = Literal["text", "ruby"]
@@ -158,3 +164,9 @@ class Page:
     path: str | None = None
     number: int = 1
     dpi: float | None = None
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows; `jphtr.show` shows pictures that have no path too."""
+        from jphtr import show  # records know nothing of pictures
+
+        return show(self)._repr_html_()

@@ -1,18 +1,24 @@
-"""Every format against golden text, and the round trips that a program at the other end relies on."""
+"""The formats of text against golden text, and what holds for every format, of lines and of pages."""
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ImageFont
+from PIL import Image, ImageFont
+from toy_results import HEIGHT, LINES, TEXT, WIDTH, page, picture, saved
 
-from jphtr.errors import SettingsError
-from jphtr.formats import FORMATS, of_file
+from jphtr.errors import DataError, ImageError, SettingsError
+from jphtr.formats import FORMATS, Result, of_file, page_of, pieces
 from jphtr.formats.overlay import find_font, overlay
 from jphtr.formats.style import Style
+from jphtr.pages_in import Pictures
 from jphtr.records import CharSpan, Recognition
 
 FIRST = Recognition(
@@ -47,29 +53,80 @@ GOLDEN = {
 }
 
 
-def written(name: str, results: list[Recognition], style: Style = STYLE) -> str:
-    return "".join(FORMATS[name].write(results, style))
+def written(name: str, results: list[Result], style: Style = STYLE) -> str:
+    return b"".join(pieces(name, results, style)).decode()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_golden(name: str) -> None:
     assert written(name, [FIRST, EMPTY]) == GOLDEN[name]
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_results_are_handed_on_one_by_one(name: str) -> None:
+@pytest.mark.parametrize("name", GOLDEN)
+def test_lines_are_handed_on_one_by_one(name: str) -> None:
     """The first result is out before the second is asked for: a long run can be watched."""
 
-    def results() -> object:
+    def results() -> Iterator[Result]:
         yield FIRST
         raise AssertionError("asked too early")
 
-    assert "日本" in next(FORMATS[name].write(results(), STYLE))
+    assert "日本".encode() in next(pieces(name, results(), STYLE))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_pages_are_handed_on_one_by_one(name: str, tmp_path: Path) -> None:
+    def results() -> Iterator[Result]:
+        yield saved(tmp_path)
+        raise AssertionError("asked too early")
+
+    out = b""
+    with pytest.raises(AssertionError, match="asked too early"):
+        for piece in pieces(name, results(), STYLE):
+            out += piece
+    marks = {"hocr": 'class="ocr_line"', "pdf": "/Type /Page"}
+    assert marks.get(name, TEXT[0]).encode() in out
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_of_no_results(name: str) -> None:
-    assert written(name, []) == ("[]\n" if name == "json" else "")
+    if name in ("alto", "page", "pdf"):  # they cannot be without a page
+        with pytest.raises(DataError, match="nothing was read"):
+            written(name, [])
+    elif name == "hocr":
+        assert written(name, []).endswith("<body>\n</body>\n</html>\n")
+    else:
+        assert written(name, []) == ("[]\n" if name == "json" else "")
+
+
+def test_page_a_file_says_which_formats_hold_one_page_only(tmp_path: Path) -> None:
+    two = [saved(tmp_path), saved(tmp_path)]
+    for name, format in FORMATS.items():
+        if format.page_a_file:
+            with pytest.raises(DataError, match="one page a file"):
+                b"".join(pieces(name, two, STYLE))
+        else:
+            assert b"".join(pieces(name, two, STYLE))
+
+
+@pytest.mark.parametrize("name", ["hocr", "alto", "page", "pdf"])
+def test_a_line_is_written_as_the_page_that_its_picture_is(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (40, 20), 255).save(path, dpi=(300, 300))
+    result = replace(FIRST, path=str(path))
+    style = Style(when=datetime(2026, 1, 2, tzinfo=UTC))
+    assert b"".join(pieces(name, [result], style)) == b"".join(pieces(name, [page_of(result, 40, 20, 300.0)], style))
+    # from standard input, say
+    piped, style = replace(result, path="-"), replace(style, pictures=Pictures({"-": io.BytesIO(path.read_bytes())}))
+    assert b"".join(pieces(name, [piped], style)) == b"".join(pieces(name, [page_of(piped, 40, 20, 300.0)], style))
+    with pytest.raises(ImageError, match="no such file"):
+        b"".join(pieces(name, [replace(FIRST, path=str(tmp_path / "gone.png"))], style))
+
+
+def test_a_path_that_is_not_utf8_survives_in_text_and_breaks_nothing_in_xml(tmp_path: Path) -> None:
+    odd = replace(page(), path="a\udcff\x01.png")
+    assert b"a\xff\x01.png" in b"".join(pieces("text", [odd], STYLE))
+    for name in ("hocr", "alto", "page"):
+        assert b"a\xef\xbf\xbd\xef\xbf\xbd.png" in b"".join(pieces(name, [odd], STYLE))
 
 
 def test_one_picture_is_bare_text() -> None:
@@ -100,6 +157,7 @@ def test_suffixes_name_formats() -> None:
         for suffix in format.suffixes:
             assert of_file(f"out{suffix}") == name
             assert of_file(Path("x.y") / f"OUT{suffix.upper()}") == name
+    assert (of_file("a.alto.xml"), of_file("a.page.xml"), of_file("b.xml")) == ("alto", "page", "alto")
     with pytest.raises(SettingsError, match="--format"):
         of_file("out.xls")
 
@@ -124,6 +182,22 @@ def test_overlay_of_nothing_and_of_boxes_at_the_rim() -> None:
     gray = np.full((8, 9), 200, np.uint8)
     overlay(gray, Recognition("", 0.0, (), "horizontal"), None)
     overlay(gray, Recognition("ー", 0.5, (CharSpan("ー", (8.7, 7.6, 9, 8)),), "horizontal"), None)
+
+
+def test_overlay_of_a_page() -> None:
+    gray = np.asarray(picture())
+    sheet = np.asarray(overlay(gray, page(), None))
+    assert sheet.shape == (HEIGHT, WIDTH, 3)
+    changed = (sheet != gray[:, :, None]).any(axis=2)
+    for one in LINES:
+        x, y = one.region.quad[2]
+        assert changed[int(y) - 3 : int(y) + 3, int(x) - 3 : int(x) + 3].any()
+    font = find_font()
+    if font is not None:
+        beside = np.asarray(overlay(gray, page(), font))[:, WIDTH:]
+        x0, y0, x1, y1 = map(int, LINES[0].recognition.spans[0].box)
+        assert (beside[y0:y1, x0:x1] < 128).any()
+        assert (beside[300:] == 255).all()  # where nothing was read nothing is written
 
 
 def test_fonts(tmp_path: Path) -> None:
