@@ -6,6 +6,7 @@ What flows, one function an arrow:
     compose   glyphs.h5 + text --compose--> Line (pixels, text, exact boxes)
     train     lines --loaders--> batch --nets--> log-probs --> run folder --> one model file
     read      file --image--> gray --geometry--> strip --model--> log-probs --decode--> Recognition --formats--> text
+    page      file --pages_in--> gray --segment--> lines --read--> Page --formats--> text, XML, PDF
 
 Modules, in the order in which data flows. A module imports only from those above it, and nothing above the line
 imports torch:
@@ -13,11 +14,13 @@ imports torch:
     errors      what can go wrong, as one family
     whole       files that appear whole or not at all
     jouyou      the jouyou kanji by school grade, and their old forms
-    orthography Japanese as it was spelled before 1946
+    orthography  Japanese as it was spelled before 1946
     charset     characters <-> labels; coverage of jouyou, JIS levels, kana
+    lookalikes  characters that one picture may be: of one shape, or forms of one kanji
     records     the plain frozen types that move between stages
     settings    settings as models; YAML files; key=value overrides
     image       a file -> gray pixels
+    pages_in    a file -> its pages: photos and scans, TIFF, PDF
     geometry    gray pixels of a line -> the strip a net sees, and the way back
     cell        gray pixels of a character -> the square that a classifier sees
     store       HDF5 in and out: glyph files; verify; pictures for other tools
@@ -28,14 +31,22 @@ imports torch:
     compose     text -> layout -> ink -> paper: synthetic lines with exact character boxes
     decode      CTC frames -> spans: greedy, beam, character n-grams
     metrics     CER as counts, per script, confusions, intervals
-    formats     Recognition -> text, json, tsv
+    accuracy    how often a classifier is right, how sure it says it is, what it confuses
+    formats     Recognition, Page -> text, json, tsv, hocr, alto, page, pdf; what notebooks show
     html        reports as one HTML file with its pictures inside
     bundle      a trained model as one file that explains itself
-    reader      image -> Recognition, through ONNX Runtime: everything that reading needs
+    session     a model file -> a session of ONNX Runtime
+    reader      image -> Recognition, through ONNX Runtime: everything that reading a line needs
+    classifier  image of one character -> what it may be
+    segment     page -> lines in reading order
+    page_reader  page -> its lines with what they say
+    bulk        files by the thousand -> what they say, in bounded memory
+    evaluate    model x lines or pages -> scores, boxes, calibration, worst lines
+    evaluate_char  classifier x pictures of known characters -> scores, confusions, worst mistakes
+    serve       the web page and the HTTP API
     ----------------------------- torch below this line -----------------------------
-    nets        the line net (masked Conv-RNN) and character classifiers (any timm backbone)
-    training    loaders, losses, augmentation, one sitting for both nets, the run folder
-    evaluate    model x lines -> scores, worst mistakes
+    nets        the line net (masked Conv-RNN), the page net, character classifiers (any timm backbone)
+    training    loaders, losses, augmentation, one sitting for all nets, the run folder
     export      torch -> ONNX, checked against torch before it is written
     cli         flags in, one call out
 
@@ -50,10 +61,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from jphtr.classifier import Classifier
+    from jphtr.formats.notebook import Shown
+    from jphtr.image import Picture
     from jphtr.reader import Reader
+    from jphtr.records import Page, Recognition
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+__all__ = ["load", "show"]
 
 
 @overload
@@ -119,3 +133,16 @@ def load(
         model, threads=threads, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow,
         block=block,
     )  # fmt: skip
+
+
+def show(result: Recognition | Page, picture: Picture | None = None) -> Shown:
+    """A result as notebooks show it: the picture, every character over its place, and the text.
+
+    Parameters
+    ----------
+    result : a line or a page.
+    picture : what was read, where the result has no path to find it by: an array, a Pillow image, a path.
+    """
+    from jphtr.formats.notebook import Shown  # importing jphtr stays instant
+
+    return Shown(result, picture)

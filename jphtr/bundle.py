@@ -18,7 +18,9 @@ from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE
 
-SHIPPED = Path(__file__).with_name("models") / "line.onnx"
+_MODELS = Path(__file__).with_name("models")
+SHIPPED = _MODELS / "line.onnx"
+CLASSIFIERS = ("all", "hiragana", "katakana", "kanji", "kuzushiji")  # models in the package that go by a name
 KEY = "jphtr"
 FORMAT = 1  # raised when an older jphtr could no longer read a line with the file
 _MAX_HEADER = 1 << 24  # bytes; a header with 7,000 characters takes some 30,000
@@ -39,11 +41,12 @@ class Header:
     arch : the net's arguments, `classes` among them.
     input : of a classifier: the arguments `size`, `fill` and `least` of `cell.to_input`.
     temperature : by which the graph divides its logits, so that a confidence of 0.9 is right nine times in
-        ten; it is inside the outputs already, never applied again.
+        ten; it is inside the outputs already (not in a classifier's `logits`), never applied again.
     scores : numbers measured with this model, by name.
     training : how it was trained.
     data : name and licence of every source it learned from.
     created : "YYYY-MM-DD".
+    storage : of matrices and kernels in an `.onnx` file, "float16" or "int8"; "" where it is not noted.
     format : of this header.
     """
 
@@ -60,12 +63,29 @@ class Header:
     training: dict[str, Any] = field(default_factory=dict)
     data: list[dict[str, Any]] = field(default_factory=list)
     created: str = ""
+    storage: str = ""
     format: int = FORMAT
 
     @property
     def characters(self) -> Charset:
         """The charset itself."""
         return Charset.from_text(self.charset)
+
+
+def find_model(model: Path | str) -> Path:
+    """The file of a model: one in the package by its name, anything else by its path.
+
+    Raises
+    ------
+    ModelError
+        If it is not there.
+    """
+    path = _MODELS / f"{model}.onnx" if model in CLASSIFIERS else Path(model)
+    if not path.exists():
+        there = ", ".join(name for name in CLASSIFIERS if (_MODELS / f"{name}.onnx").exists())
+        called = f"; those in the package are called {there}" if there else "; the package holds no classifier"
+        raise ModelError(f"{model}: no such model file" + ("" if Path(model).suffix else called))
+    return path
 
 
 def header_json(header: Header) -> str:

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jphtr.charset import SMALL_KANA, Script, fold, script_of
+from jphtr.lookalikes import fold_forms, fold_lookalikes
+
+BRACKETS = frozenset("「」『』（）()【】〔〕〈〉《》［］[]｛｝{}“”‘’〝〟")
 
 
 def strict(text: str) -> str:
@@ -29,11 +32,35 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", _without_space(text))
 
 
+def forms(text: str) -> str:
+    """As `folded`, and today's form of every kanji: for old print, whose readers may write either."""
+    return fold_forms(folded(text))
+
+
+def loose(text: str) -> str:
+    """As `forms`, and one character for each shape: what even a perfect eye could not tell counts for nothing."""
+    # before NFKC as well, which would take … and ″ apart
+    return fold_lookalikes(forms(fold_lookalikes(text)))
+
+
 def _without_space(text: str) -> str:
     return "".join(char for char in text if not char.isspace())
 
 
-NORMALISERS: dict[str, Callable[[str], str]] = {"strict": strict, "folded": folded}
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What two texts are brought to before they are compared, and how a report says so."""
+
+    fold: Callable[[str], str]
+    said: str
+
+
+FOLDINGS: dict[str, Folding] = {
+    "strict": Folding(strict, "NFC, without spaces"),
+    "folded": Folding(folded, "NFKC, without spaces"),
+    "forms": Folding(forms, "NFKC, without spaces, old and variant kanji as today's"),
+    "loose": Folding(loose, "NFKC, without spaces, old and variant kanji as today's, look-alikes as one"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +145,33 @@ def cer(reference: str, reading: str, normalise: Callable[[str], str] = strict) 
     return count(align(normalise(reference), normalise(reading)))
 
 
+def paired(reference: Sequence[str], reading: Sequence[str]) -> list[tuple[int, str]]:
+    """What each piece of a reading stands for, where pieces are characters that folding may have made longer or empty.
+
+    Returns
+    -------
+    For each piece of `reading` the place of the first piece of `reference` that its characters are aligned with, -1 if
+    there is none, and the characters that they are aligned with; the piece was read right if these are its own.
+    """
+    ref_owner = [place for place, piece in enumerate(reference) for _ in piece]
+    hyp_owner = [place for place, piece in enumerate(reading) for _ in piece]
+    found = [(-1, "")] * len(reading)
+    i = j = 0
+    for ref, hyp in align("".join(reference), "".join(reading)):
+        if ref and hyp:
+            place, text = found[hyp_owner[j]]
+            found[hyp_owner[j]] = (ref_owner[i] if place < 0 else place, text + ref)
+        i, j = i + (ref != ""), j + (hyp != "")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How many of `chars` characters of a kind were read right."""
+    """How many of `chars` characters of a kind were read right, and how many were not read at all."""
 
     hits: int
     chars: int
+    left_out: int = 0
 
     @property
     def rate(self) -> float:
@@ -176,8 +224,12 @@ class Scores:
 
     def recall(self, of: Callable[[str], bool]) -> Recall:
         """How many of the reference characters that `of` picks were read right."""
-        picked = [(ref == hyp, n) for (ref, hyp), n in self.pairs.items() if ref and of(ref)]
-        return Recall(sum(n for hit, n in picked if hit), sum(n for _, n in picked))
+        picked = [(ref, hyp, n) for (ref, hyp), n in self.pairs.items() if ref and of(ref)]
+        return Recall(
+            sum(n for ref, hyp, n in picked if ref == hyp),
+            sum(n for _, _, n in picked),
+            sum(n for _, hyp, n in picked if not hyp),
+        )
 
     @property
     def small_kana(self) -> Recall:
@@ -190,28 +242,41 @@ class Scores:
         return self.recall(lambda char: script_of(char) == "punctuation")
 
 
+# Signs that are small or thin, which nets and text finders lose first, counted apart from each other.
+MARKS: dict[str, Callable[[str], bool]] = {
+    "small kana っゃゅょ": SMALL_KANA.__contains__,
+    "stops 、。": frozenset("、。").__contains__,
+    "brackets 「」": BRACKETS.__contains__,
+    "other punctuation": lambda char: script_of(char) == "punctuation" and char not in BRACKETS and char not in "、。",
+}
+
+
 def score(pairs: Iterable[tuple[str, str]], normalise: Callable[[str], str] = strict) -> Scores:
     """Count over lines, given as (truth, reading) pairs.
 
     Parameters
     ----------
     pairs : raw texts.
-    normalise : done to both of each pair, a value of `NORMALISERS`.
+    normalise : done to both of each pair, as the `fold` of one of `FOLDINGS`.
     """
-    lines: list[Errors] = []
-    counted: Counter[tuple[str, str]] = Counter()
-    for truth, reading in pairs:
-        aligned = align(normalise(truth), normalise(reading))
-        lines.append(count(aligned))
-        counted.update(aligned)
+    return counted(align(normalise(truth), normalise(reading)) for truth, reading in pairs)
+
+
+def counted(lines: Iterable[Sequence[tuple[str, str]]]) -> Scores:
+    """Count over lines that `align` has laid beside their truth."""
+    each: list[Errors] = []
+    pairs: Counter[tuple[str, str]] = Counter()
+    for aligned in lines:
+        each.append(count(aligned))
+        pairs.update(aligned)
     scripts: dict[Script, Errors] = {}
-    for (ref, hyp), n in sorted(counted.items()):
+    for (ref, hyp), n in sorted(pairs.items()):
         one = count([(ref, hyp)])
         script = script_of(ref or hyp)
         scripts[script] = scripts.get(script, Errors()) + Errors(
             one.substitutions * n, one.deletions * n, one.insertions * n, one.chars * n
         )
-    return Scores(tuple(lines), sum(line.total == 0 for line in lines), scripts, counted)
+    return Scores(tuple(each), sum(line.total == 0 for line in each), scripts, pairs)
 
 
 def interval(
@@ -237,10 +302,10 @@ def interval(
     sums: dict[Hashable, Errors] = {}
     for key, line in zip(range(len(lines)) if groups is None else groups, lines, strict=True):
         sums[key] = sums.get(key, Errors()) + line
-    totals = np.array([[e.total, e.chars] for e in sums.values()], np.float64)
+    # groups with like counts are one that is drawn more often: a few dozen numbers for thousands of lines
+    totals, often = np.unique([[e.total, e.chars] for e in sums.values()], axis=0, return_counts=True)
     rng = np.random.default_rng(seed)
-    # how often each group is drawn, (samples, groups); small, and no index array of that shape times two
-    drawn = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=samples) @ totals
+    drawn = rng.multinomial(len(sums), often / len(sums), size=samples) @ totals.astype(np.float64)
     rates = drawn[:, 0] / np.maximum(drawn[:, 1], 1)
     low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from jphtr.bundle import SHIPPED, read_header
 from jphtr.decode.line import LineDecoder
@@ -20,6 +18,7 @@ from jphtr.errors import ImageError, JphtrError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE, Strip, guess_direction, prepare
 from jphtr.image import Picture, load_gray, name_of
 from jphtr.records import CharSpan, Direction, Gray, Recognition
+from jphtr.session import RUNTIME_ERRORS, gist, open_session
 
 GETA = "〓"  # what printers set where the type was missing
 BATCH = 16
@@ -29,11 +28,6 @@ _BATCH_COLUMNS = 16_384  # pixels of strip in one run; bounds the memory, a long
 _LONGEST = 65_536  # pixels of strip in one line, some 1,500 characters
 _LEAST = 8  # pixels of the longer side that a character needs
 _SHAPE_COUNTS = 0.5  # read both ways, the less likely way must halve the doubt to be believed
-_RUNTIME_ERRORS = (
-    RuntimeError, ValueError, ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf, ort_errors.NoModel, ort_errors.NoSuchFile, ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)  # fmt: skip
 
 
 class Reader:
@@ -177,8 +171,8 @@ class Reader:
             row[:, : one.strip.gray.shape[1]] = one.strip.gray
         try:
             labels, log_probs = self._session.run(["labels", "log_probs"], {"gray": gray, "widths": widths})
-        except _RUNTIME_ERRORS as error:
-            raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {_gist(error)}") from None
+        except RUNTIME_ERRORS as error:
+            raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {gist(error)}") from None
         if labels.max(initial=0) >= len(self._chars):
             raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
         found = []
@@ -224,21 +218,7 @@ class _Try:
 
 
 def _session(path: Path, threads: int | None) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = threads or 0
-    options.inter_op_num_threads = 1
-    # plans made for one shape do not serve the next, and cost a long line 60 MB
-    options.enable_mem_pattern = False
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _RUNTIME_ERRORS as error:
-        raise ModelError(f"{path}: ONNX Runtime {onnxruntime.__version__} refuses it: {_gist(error)}") from None
-    names = {port.name for port in (*session.get_inputs(), *session.get_outputs())}
-    if lacking := {"gray", "widths", "labels", "log_probs"} - names:
-        raise ModelError(f"{path}: a line model without {', '.join(sorted(lacking))}; export it again")
-    return session
+    return open_session(path, "line", ("gray", "widths", "labels", "log_probs"), threads)
 
 
 def _strips(picture: Picture, direction: Direction | Literal["auto"]) -> list[Strip]:
@@ -288,8 +268,3 @@ def _geometric_mean(values: Sequence[float]) -> float:
     if not values:
         return 0.0
     return math.exp(sum(math.log(max(v, 1e-12)) for v in values) / len(values))
-
-
-def _gist(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -16,7 +16,8 @@ import pytest
 from onnx import helper
 from toy_model import CHARS, header, write_toy
 
-from jphtr.bundle import FORMAT, KEY, Header, header_json, read_header
+from jphtr import bundle
+from jphtr.bundle import CLASSIFIERS, FORMAT, KEY, Header, find_model, header_json, read_header
 from jphtr.errors import ModelError
 
 
@@ -104,6 +105,22 @@ def test_files_that_are_no_models(tmp_path: Path, name: str, data: bytes) -> Non
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelError):
         read_header(tmp_path / name)
+
+
+def test_models_of_the_package_go_by_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "_MODELS", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    write_toy(tmp_path / "kanji")
+    with pytest.raises(ModelError, match=r"^kanji: no such model file; the package holds no classifier$"):
+        find_model("kanji")
+    assert find_model("./kanji") == Path("kanji")
+    for name in ("kanji", "all"):
+        write_toy(tmp_path / "models" / f"{name}.onnx")
+        assert name in CLASSIFIERS and find_model(name) == tmp_path / "models" / f"{name}.onnx"
+    with pytest.raises(ModelError, match=r"^katakana: .*; those in the package are called all, kanji$"):
+        find_model("katakana")
+    with pytest.raises(ModelError, match=r"^katakana\.onnx: no such model file$"):
+        find_model("katakana.onnx")
 
 
 def test_missing_and_folder(tmp_path: Path) -> None:

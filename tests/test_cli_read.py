@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,7 +220,9 @@ def test_bad_pictures_are_named_and_the_others_read(run: Run) -> None:
         ("16-missing.png", "no such file"),
         ("17-*.png", "no such file"),
     ]
-    for line, (name, why) in zip(result.stderr.splitlines(), reasons, strict=True):
+    *lines, last = result.stderr.splitlines()
+    assert last == "jphtr: 8 of 17 could not be read"
+    for line, (name, why) in zip(lines, reasons, strict=True):
         assert line.startswith(f"jphtr: error: {name}: ")
         assert why in line
 
@@ -371,3 +374,109 @@ def test_a_reader_that_goes_away_is_no_disaster(model: Path, tmp_path: Path, mon
 
 def _checkout() -> str:
     return str(Path(__file__).resolve().parents[1])
+
+
+def rows(path: str) -> dict[str, str]:
+    """Path -> text of a JSON lines file, every line of which stands once."""
+    found = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+    assert len({row["path"] for row in found}) == len(found)
+    return {row["path"]: row["text"] for row in found}
+
+
+def test_a_log_that_was_cut_short_is_continued(run: Run) -> None:
+    texts = {f"s/{n}.png": "あいうえお漢"[: 1 + n % 6] for n in range(12)}
+    for name, text in texts.items():
+        save(name, text)
+    assert run("s", "-o", "out.jsonl").exit_code == 0
+    assert rows("out.jsonl") == texts
+    whole = Path("out.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    Path("out.jsonl").unlink()
+    for cut in (0, len(lines[0]) - 1, len(lines[0]), len(b"".join(lines[:7])) + 40, len(whole)):
+        Path("out.jsonl.part").write_bytes(whole[:cut])
+        again = run("s", "-o", "out.jsonl")  # nothing that was done is lost by a mistake
+        assert again.exit_code == 2
+        assert "--resume" in again.stderr
+        assert Path("out.jsonl.part").read_bytes() == whole[:cut]
+        assert run("s", "-o", "out.jsonl", "--resume").exit_code == 0
+        assert rows("out.jsonl") == texts
+        assert not Path("out.jsonl.part").exists()
+        Path("out.jsonl").unlink()
+    save("s/new.png", "漢")
+    Path("out.jsonl").write_bytes(whole)
+    result = run("s", "-o", "out.jsonl", "--resume")
+    assert rows("out.jsonl") == texts | {"s/new.png": "漢"}
+    assert "12 of 13 are done" in result.stderr
+    Path("mine.jsonl").write_text('{"name": "precious"}\n')
+    assert "line 1" in run("s", "-o", "mine.jsonl", "--resume").stderr
+
+
+def test_failures_stand_in_a_table(run: Run) -> None:
+    save("s/a.png", "あい")
+    Path("s/b.png").write_bytes(b"")
+    assert run("s", "-o", "out.jsonl").exit_code == 1
+    assert Path("out.jsonl.failed.tsv").read_text("utf-8") == "s/b.png\tis empty (0 bytes)\n"
+    save("s/b.png", "うえ")
+    assert run("s", "-o", "out.jsonl", "--resume").exit_code == 0
+    assert rows("out.jsonl") == {"s/a.png": "あい", "s/b.png": "うえ"}
+    assert not Path("out.jsonl.failed.tsv").exists()
+
+
+def test_a_file_for_each_picture(run: Run) -> None:
+    save("s/a.png", "あ")
+    save("s/deep/a.png", "い")
+    save("s/deep/b.png", "う")
+    save("s/deep/b.bmp", "え")
+    assert run("s", "-o", "out/").exit_code == 0
+    found = {str(path.relative_to("out")): path.read_text("utf-8") for path in Path("out").rglob("*") if path.is_file()}
+    assert found == {"a.txt": "あ\n", "deep/a.txt": "い\n", "deep/b.png.txt": "う\n", "deep/b.bmp.txt": "え\n"}
+    Path("out/a.txt").write_text("corrected\n")
+    Path("out/deep/a.txt").unlink()
+    assert run("s", "-o", "out", "--resume").exit_code == 0
+    assert Path("out/a.txt").read_text("utf-8") == "corrected\n"
+    assert Path("out/deep/a.txt").read_text("utf-8") == "い\n"
+
+
+def test_shards_share_the_work(run: Run) -> None:
+    names = {str(save(f"s/{n}.png", "あ")) for n in range(7)}
+    seen = []
+    for part in (1, 2, 3):
+        assert run("s", "--shard", f"{part}/3", "-o", f"{part}.jsonl").exit_code == 0
+        seen += list(rows(f"{part}.jsonl"))
+    assert sorted(seen) == sorted(names)
+    for wrong in ("0/3", "4/3", "3", "a/b"):
+        assert run("s", "--shard", wrong).exit_code == 2
+
+
+def test_several_processes_read_the_same_in_the_same_order(run: Run) -> None:
+    for n in range(70):
+        save(f"s/{n:02}.png", "あいうえお漢"[n % 6 :])
+    Path("s/30.png").write_bytes(b"")
+    one, two = run("s"), run("s", "-j", "2")
+    assert one.stdout == two.stdout
+    assert one.stderr == two.stderr
+    assert (one.exit_code, two.exit_code) == (1, 1)
+    assert run("-", "-j", "2", stdin=b"x").exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_killed_at_any_time_nothing_done_is_lost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = {str(save(f"s/{n:03}.png", "あいうえお漢"[n % 6 :])): "あいうえお漢"[n % 6 :] for n in range(300)}
+    command = [sys.executable, "-m", "jphtr", "read", "-m", str(model), "--decoder", "greedy", "-B", "1", "s"]
+    command += ["-o", "out.jsonl", "--resume"]
+    environment = os.environ | {"PYTHONPATH": _checkout()}
+    cut = 0
+    for _ in range(2):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        before = Path("out.jsonl.part").stat().st_size if Path("out.jsonl.part").exists() else 0
+        while process.poll() is None and not (
+            Path("out.jsonl.part").exists() and Path("out.jsonl.part").stat().st_size > before
+        ):
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        cut += Path("out.jsonl.part").exists()
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert rows("out.jsonl") == texts
+    assert cut  # it was killed at work at least once

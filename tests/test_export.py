@@ -13,10 +13,10 @@ import torch
 import toy_lines
 from click.testing import CliRunner
 
-from jphtr import export
 from jphtr.bundle import read_header
 from jphtr.cli import main
 from jphtr.errors import ModelError
+from jphtr.export import export_model, graph, line
 from jphtr.nets.line import LineNet
 from jphtr.reader import Reader
 from jphtr.training.checkpoint import fill, load_weights, save_weights
@@ -27,7 +27,7 @@ from jphtr.training.run_folder import BEST
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export.export_line(toy_lines.trained() / BEST, tmp_path_factory.mktemp("model") / "toy.onnx", name="toy")
+    return export_model(toy_lines.trained() / BEST, tmp_path_factory.mktemp("model") / "toy.onnx", name="toy").path
 
 
 def lines(count: int) -> Batch:
@@ -110,21 +110,21 @@ def test_weights_lie_as_float16_under_their_torch_names(model: Path, tmp_path: P
 
 def test_the_header_travels(model: Path) -> None:
     header, before = read_header(model), read_header(toy_lines.trained() / BEST)
-    assert header == replace(before, name="toy") and header.characters == toy_lines.charset()
+    assert header == replace(before, name="toy", storage="float16") and header.characters == toy_lines.charset()
 
 
 def test_the_temperature_is_in_the_graph() -> None:
     net, header = torch_net(), read_header(toy_lines.trained() / BEST)
-    warm = export.line_graph(net, replace(header, temperature=2.0)).SerializeToString()
-    export.check(warm, net, replace(header, temperature=2.0), "warm")
+    warm = line.line_graph(net, replace(header, temperature=2.0)).SerializeToString()
+    line.check(warm, net, replace(header, temperature=2.0), "warm")
     with pytest.raises(ModelError, match="away from torch"):
-        export.check(warm, net, header, "warm")
+        line.check(warm, net, header, "warm")
 
 
 def test_a_graph_that_differs_is_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "_EPSILON", 0.5)
+    monkeypatch.setattr(graph, "_EPSILON", 0.5)
     with pytest.raises(ModelError, match="away from torch; this is a fault in the export"):
-        export.export_line(toy_lines.trained() / BEST, tmp_path / "wrong.onnx")
+        export_model(toy_lines.trained() / BEST, tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -134,7 +134,7 @@ def test_weights_that_float16_ruins_are_refused(tmp_path: Path) -> None:
     weights["head.bias"] *= 1e6
     save_weights(tmp_path / "big.safetensors", weights, header)
     with pytest.raises(ModelError, match="too large for float16"):
-        export.export_line(tmp_path / "big.safetensors", tmp_path / "big.onnx")
+        export_model(tmp_path / "big.safetensors", tmp_path / "big.onnx")
     assert not (tmp_path / "big.onnx").exists()
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jphtr.metrics import NORMALISERS, Errors, align, cer, count, folded, interval, score, strict
+from jphtr.lookalikes import LOOKALIKES, fold_lookalikes
+from jphtr.metrics import FOLDINGS, Errors, Recall, align, cer, count, folded, interval, paired, score, strict
 
 WORDS = st.text("あいう一", max_size=7)
 
@@ -81,12 +82,51 @@ def test_normalisers(text: str, nfc: str, nfkc: str) -> None:
     assert folded(text) == nfkc
 
 
-@pytest.mark.parametrize("name", NORMALISERS)
+@pytest.mark.parametrize("name", FOLDINGS)
 @settings(deadline=None)
 @given(text=st.text(max_size=20))
 def test_normalising_twice_changes_nothing(name: str, text: str) -> None:
-    once = NORMALISERS[name](text)
-    assert NORMALISERS[name](once) == once
+    once = FOLDINGS[name].fold(text)
+    assert FOLDINGS[name].fold(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "forms", "loose"),
+    [
+        ("舊國", "旧国", "旧国"),
+        ("髙槗の𠮷", "高橋の吉", "高橋の吉"),
+        ("ヘー一", "ヘー一", "へーー"),
+        ("…⋯", "...⋯", "......"),
+        ("００〇", "00〇", "OOO"),
+        ("つっ", "つっ", "つっ"),
+    ],
+)
+def test_foldings_of_forms_and_shapes(text: str, forms: str, loose: str) -> None:
+    assert FOLDINGS["forms"].fold(text) == forms
+    assert FOLDINGS["loose"].fold(text) == loose
+
+
+def test_no_character_has_two_shapes() -> None:
+    chars = "".join(LOOKALIKES)
+    assert len(set(chars)) == len(chars)
+    assert all(fold_lookalikes(group) == group[0] * len(group) for group in LOOKALIKES)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["", "あ", "い", "あい", "うあ"]), max_size=5), WORDS)
+def test_pieces_are_laid_beside_what_they_stand_for(pieces: list[str], reference: str) -> None:
+    found = paired(list(reference), pieces)
+    assert len(found) == len(pieces)
+    right = sum(len(piece) for piece, (_, truth) in zip(pieces, found, strict=True) if truth == piece)
+    assert right <= len(reference)
+    places = [place for place, _ in found if place >= 0]
+    assert places == sorted(places) and all(reference[place] == text[0] for place, text in found if place >= 0)
+
+
+def test_pieces_that_folding_has_made_longer() -> None:
+    # ①㈱う read as 1, (株), い
+    assert paired(["1", "(株)", "う"], ["1", "(株)", "い", ""]) == [(0, "1"), (1, "(株)"), (2, "う"), (-1, "")]
+    assert paired(["あ"], ["い", "あ"]) == [(-1, ""), (0, "あ")]
 
 
 def test_both_sides_are_normalised() -> None:
@@ -100,7 +140,7 @@ def test_planted_confusions() -> None:
     assert ("へ", "ヘ", 1, 1) in scores.confusions()
     assert ("っ", "つ", 1, 2) in scores.confusions()
     assert len(scores.confusions(2)) == 2
-    assert (scores.small_kana.hits, scores.small_kana.chars) == (0, 2)
+    assert scores.small_kana == Recall(0, 2, left_out=1)
     assert (scores.punctuation.hits, scores.punctuation.chars) == (2, 2)
     assert scores.line_accuracy == 0
     assert scores.scripts["hiragana"].insertions == 1

@@ -2,8 +2,9 @@
 
     python tools/valid_sets.py --glyphs fonts-valid.h5 --text valid.txt.xz -o sets/
 
-writes sets/truth.tsv with the columns file, text, kind, direction, writer for `jphtr eval-line`. The pictures are a
-function of the seed, the glyph file, the texts and this version of the composer; `sets/README` names their digests.
+writes sets/truth.tsv with the columns file, text, kind, direction, writer for `jphtr eval-line`, and sets/spans.jsonl,
+from which it measures boxes. The pictures are a function of the seed, the glyph file, the texts and this version of the
+composer; `sets/README` names their digests.
 """
 
 from __future__ import annotations

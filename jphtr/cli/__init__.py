@@ -16,6 +16,9 @@ from jphtr.errors import JphtrError
 # name -> (module, attribute, what `jphtr --help` says)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("jphtr.cli.read", "read", "Read pictures of lines and print their text."),
+    "classify": ("jphtr.cli.classify", "classify", "Say what single characters are."),
+    "segment": ("jphtr.cli.segment", "segment", "Find the lines of pages."),
+    "serve": ("jphtr.cli.serve", "serve", "Read in the browser, and over HTTP."),
     "info": ("jphtr.cli.info", "info", "Show what a model file is."),
     "charset": ("jphtr.cli.charset", "charset", "Show which characters are covered, and which are missing."),
     "render-fonts": ("jphtr.cli.glyphs", "render_fonts", "Draw a glyph file from font files."),
@@ -26,12 +29,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inspect": ("jphtr.cli.inspect", "inspect", "Show what glyph files hold, as counts and as a contact sheet."),
     "verify": ("jphtr.cli.verify", "verify", "Check glyph files and archives against digests and published numbers."),
     "export-glyphs": ("jphtr.cli.export_glyphs", "export_glyphs", "Write a glyph file as PNG folders or npz."),
+    "pack": ("jphtr.cli.pack", "pack", "Make a line file of your own lines and their text."),
     "compose": ("jphtr.cli.compose", "compose", "Write composed lines to a folder, to look at."),
     "train-line": ("jphtr.cli.train", "train_line", "Train a line model."),
     "train-char": ("jphtr.cli.train_char", "train_char", "Train a classifier of single characters."),
     "train-lm": ("jphtr.cli.train_lm", "train_lm", "Make a language model for reading from texts."),
+    "train-page": ("jphtr.cli.train_page", "train_page", "Train a net that finds lines on pages."),
     "eval-line": ("jphtr.cli.evaluate", "eval_line", "Measure a line model on lines with known text."),
-    "export": ("jphtr.cli.train", "export", "Make a model for reading from a training run."),
+    "eval-char": ("jphtr.cli.eval_char", "eval_char", "Measure a classifier on pictures of known characters."),
+    "eval-page": ("jphtr.cli.eval_page", "eval_page", "Measure how pages are taken apart and read."),
+    "export": ("jphtr.cli.export", "export", "Make a model for reading from a training run."),
 }
 
 

@@ -42,7 +42,7 @@ from jphtr.errors import DataError, require
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="A new folder for pictures, truth.tsv and sheet.png.",
+    help="A new folder for pictures, truth.tsv, spans.jsonl (boxes) and sheet.png.",
 )
 def compose(
     glyphs: tuple[Path, ...], texts: tuple[Path, ...], config: Path | None, overrides: tuple[str, ...], count: int,

@@ -9,10 +9,12 @@ import click
 
 from jphtr.cli.read import decoding_options
 
+_FILE = click.Path(path_type=Path)
+
 
 @click.command("eval-line")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("model", type=_FILE)
+@click.argument("data", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--direction",
     type=click.Choice(["auto", "given", "horizontal", "vertical"]),
@@ -20,11 +22,23 @@ from jphtr.cli.read import decoding_options
     show_default=True,
     help="How lines run; auto finds out as jphtr read does, given trusts the table.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
-    "--per-file", type=click.Path(path_type=Path), metavar="TSV", help="Write a row for every line: errors, texts."
+    "--fold",
+    type=click.Choice(["strict", "folded", "forms", "loose"]),
+    default="folded",
+    show_default=True,
+    help="What counts as the same: strict nothing, folded other widths, forms old kanji as well, loose look-alikes too.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--per-file", type=_FILE, metavar="TSV", help="Write a row for every line: errors, texts.")
+@click.option("--html", type=_FILE, metavar="HTML", help="Write a page with the worst lines as pictures.")
 @click.option("--confusions", default=20, show_default=True, type=click.IntRange(0), help="Confusions to list.")
+@click.option("--worst", default=50, show_default=True, type=click.IntRange(0), help="Lines to show on the page.")
+@click.option(
+    "--fit-temperature",
+    is_flag=True,
+    help="Find the temperature that makes confidence right on DATA, for jphtr export; needs --decoder greedy.",
+)
 @click.option("-B", "--batch-size", default=16, show_default=True, type=click.IntRange(1), help="Lines read together.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
 @decoding_options
@@ -32,37 +46,54 @@ def eval_line(
     model: Path,
     data: tuple[Path, ...],
     direction: Any,
+    fold: str,
     as_json: bool,
     per_file: Path | None,
+    html: Path | None,
     confusions: int,
+    worst: int,
+    fit_temperature: bool,
     batch_size: int,
     threads: int | None,
     **decoding: Any,
 ) -> None:
     """Measure MODEL, an .onnx file or - for the one in the package, on lines with known text.
 
-    DATA are tables (a picture's path, a tab, its text; with a header also kind and direction), or folders with a
-    truth.tsv or a .txt beside every picture. Exit code 1 says that some pictures could not be read.
+    DATA is a table (a picture's path, a tab, its text; with a header also kind, direction, writer and document), a
+    folder with a truth.tsv or with a text beside every picture, or whatever else jphtr pack takes. A spans.jsonl beside
+    the table, as jphtr compose writes it, has the boxes of characters measured as well.
+
+    Intervals are drawn over writers or documents where at least five are named, else over lines. Exit code 1 says that
+    some pictures could not be read.
     """
     import json
 
     from jphtr import evaluate
     from jphtr.cli import complain
-    from jphtr.errors import DataError
+    from jphtr.errors import require
     from jphtr.reader import Reader
+    from jphtr.whole import write_whole
 
+    if fit_temperature and decoding["decoder"] != "greedy":
+        raise click.UsageError(
+            "--fit-temperature: a language model's part in confidence knows no temperature; add --decoder greedy"
+        )
+    if html is not None:
+        require("jphtr.html")
     reader = Reader(None if str(model) == "-" else model, threads=threads, **decoding)
     truth = [line for path in data for line in evaluate.read_truth(path)]
-    report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size)
+    report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size, folding=fold)
+    fitted = evaluate.fit_temperature(report) if fit_temperature else None
     if per_file is not None:
-        try:
-            per_file.write_text(evaluate.per_file(report), "utf-8")
-        except OSError as error:
-            raise DataError(f"{per_file}: {error.strerror}; choose a file that can be written") from None
+        write_whole(per_file, evaluate.per_file(report).encode("utf-8", "surrogateescape"))
+    if html is not None:
+        from jphtr.evaluate.page import page
+
+        write_whole(html, page(report, max(confusions, worst), worst, fitted).encode("utf-8", "surrogateescape"))
     if as_json:
-        click.echo(json.dumps(evaluate.summary(report, confusions), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(evaluate.summary(report, confusions, fitted), ensure_ascii=False, indent=2))
     else:
-        click.echo(evaluate.table(report, confusions))
+        click.echo(evaluate.table(report, confusions, fitted))
     for line in report.failed:
         complain(line.error)
     if report.failed:

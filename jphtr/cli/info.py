@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole header as JSON.")
-def info(model: Path | None, as_json: bool) -> None:
-    """Show what MODEL is, an .onnx or .safetensors file; by default the one in the package."""
+def info(model: str | None, as_json: bool) -> None:
+    """Show what MODEL is: an .onnx or .safetensors file, or a classifier in the package by its name, such as hiragana.
+
+    By default the line model in the package.
+    """
     import json
     from collections import Counter
     from dataclasses import asdict
 
-    from jphtr.bundle import SHIPPED, read_header
+    from jphtr.bundle import SHIPPED, find_model, read_header
 
-    path = SHIPPED if model is None else model
+    path = SHIPPED if model is None else find_model(model)
     header = read_header(path)
     if as_json:
         click.echo(json.dumps(asdict(header), ensure_ascii=False, indent=2))
@@ -33,6 +34,7 @@ def info(model: Path | None, as_json: bool) -> None:
         if header.kind == "line"
         else _words(header.input),
         "net": _words(header.arch),
+        "weights": header.storage,
         "temperature": f"{header.temperature:g}",
         "scores": _words(header.scores),
         "training": _words(header.training),

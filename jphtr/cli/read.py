@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jphtr import __version__
 from jphtr.cli import complain
-from jphtr.errors import DataError, JphtrError, SettingsError
+from jphtr.cli.output import StandardInput
+from jphtr.cli.progress import make_room, watched
+from jphtr.errors import DataError, SettingsError
+from jphtr.whole import write_whole
 
 if TYPE_CHECKING:
-    from jphtr.formats.overlay import Font
+    from jphtr.bulk import Answer, Reading, Result
     from jphtr.image import Picture
-    from jphtr.reader import Reader
-    from jphtr.records import Direction, Recognition
 
 
 class _Key(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
@@ -41,6 +39,18 @@ class _Key(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         if value not in self._keys():
             self.fail(f"{value!r} is not one of {', '.join(self._keys())}.", param, ctx)
         return value
+
+
+class _Shard(click.ParamType):  # type: ignore[type-arg]
+    """I/N: the I-th of N parts, from 1."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        part, sign, parts = str(value).partition("/")
+        if not (sign and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+            self.fail(f"{value!r} is not I/N with I from 1 to N, as 2/8 is.", param, ctx)
+        return int(part), int(parts)
 
 
 def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,56 +84,56 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("pictures", nargs=-1, required=True)
 @click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="An .onnx model; by default the one in the package.",
+    "-m", "--model", type=click.Path(path_type=Path), help="An .onnx model; by default the one in the package."
 )
 @click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=_Key("format", "jphtr.formats", "FORMATS"),
+    "-f", "--format", "format_name", type=_Key("format", "jphtr.formats", "FORMATS"),
     help="By default by the suffix of -o, else text.",
-)
-@click.option("-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output.  [default: -]")
+)  # fmt: skip
 @click.option(
-    "--direction",
-    type=click.Choice(["auto", "horizontal", "vertical"]),
+    "-o", "--output", default="-", metavar="FILE|FOLDER/",
+    help="Where to write: a file, or a folder with a file for each picture; - is standard output.  [default: -]",
+)  # fmt: skip
+@click.option(
+    "--auto",
+    "layout",
+    flag_value="auto",
     default="auto",
-    show_default=True,
-    help="How the lines run.",
+    help="Find out whether a picture is a line or a page.  [default]",
+)
+@click.option("--page", "layout", flag_value="page", help="Every picture is a page.")
+@click.option("--line", "layout", flag_value="line", help="Every picture is a line.")
+@click.option(
+    "--direction", type=click.Choice(["auto", "horizontal", "vertical"]), default="auto", show_default=True,
+    help="How the lines of line pictures run; on pages it is found.",
+)  # fmt: skip
+@click.option(
+    "--detector", metavar="FILE|classical", help="What finds lines on a page; by default the model in the package."
 )
 @click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
+    "--ruby", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Small kana beside lines."
+)
+@click.option("--keep-lines", is_flag=True, help="In text, end lines where they end on the page.")
+@click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True,
     help="Print 〓 for characters less sure than this.",
-)
+)  # fmt: skip
 @click.option(
-    "--top-k",
-    type=click.IntRange(0),
-    default=3,
-    show_default=True,
-    help="Alternatives listed for a character in json and jsonl.",
-)
+    "--top-k", type=click.IntRange(0), default=3, show_default=True, help="Alternatives listed for a character.",
+)  # fmt: skip
 @click.option(
-    "--nbest",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
+    "--nbest", type=click.IntRange(0), default=0, show_default=True,
     help="Most probable texts of the whole line listed in json and jsonl.",
-)
+)  # fmt: skip
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes that read.")
+@click.option("--resume", is_flag=True, help="Leave what an earlier run has done: -o FILE.jsonl or -o FOLDER/.")
+@click.option("--shard", type=_Shard(), metavar="I/N", help="Read only the I-th of N parts, for several machines.")
 @click.option("-B", "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Lines read together.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores, with -j one.")
 @click.option(
-    "-v",
-    "--vis",
-    type=click.Path(path_type=Path),
-    metavar="PNG|FOLDER",
+    "-v", "--vis", type=click.Path(path_type=Path), metavar="PNG|FOLDER",
     help="Draw boxes and text: a picture, or for several a folder of them.",
-)
+)  # fmt: skip
 @click.option("--font", type=click.Path(path_type=Path), help="A font with Japanese for --vis.")
 @decoding_options
 def read(
@@ -131,155 +141,167 @@ def read(
     model: Path | None,
     format_name: str | None,
     output: str,
-    direction: Direction | Literal["auto"],
-    min_confidence: float,
+    keep_lines: bool,
     top_k: int,
-    nbest: int,
-    batch_size: int,
-    threads: int | None,
+    jobs: int,
+    resume: bool,
+    shard: tuple[int, int] | None,
     vis: Path | None,
     font: Path | None,
-    **decoding: Any,
+    decoder: str | None,
+    lm: str | None,
+    lm_weight: float | None,
+    beam_width: int | None,
+    allow: tuple[str, ...],
+    block: tuple[str, ...],
+    **how: Any,
 ) -> None:
-    """Read PICTURES of text lines and print their text.
+    """Read PICTURES of lines and pages and print their text.
 
-    PICTURES are files, folders (searched through and through), patterns such as "scans/*.png", or - for
-    standard input. One picture prints its bare text, several print "path: text". Exit code 1 says that some
-    could not be read.
+    PICTURES are pictures, TIFF and PDF files, folders (searched through and through), patterns such as "scans/*.png",
+    or - for standard input. One picture prints its bare text, several lines print "path: text". What could not be read
+    is said on standard error, with a file of results also in NAME.failed.tsv, and makes the exit code 1.
     """
-    from jphtr.formats import FORMATS, Style, of_file
-    from jphtr.image import expand
-    from jphtr.reader import Reader
+    from jphtr.bulk import Reading
+    from jphtr.bundle import SHIPPED, read_header
+    from jphtr.cli.read_output import sink
+    from jphtr.formats import Style, of_file
+    from jphtr.pages_in import Pictures
 
+    folder = output != "-" and (output.endswith(("/", os.sep)) or Path(output).is_dir())
     if format_name is None:
         try:
-            format_name = "text" if output == "-" else of_file(output)
+            format_name = "text" if output == "-" or folder else of_file(output)
         except SettingsError as error:
             raise click.BadParameter(str(error), param_hint="-o") from None
-    names = list(expand(pictures))
+    names, places = _places(pictures)
     if vis is not None and len(names) > 1 and vis.suffix.lower() == ".png":
         raise click.BadParameter(f"{len(names)} pictures do not fit into {vis}; name a folder", param_hint="-v")
-    reader = Reader(model, threads=threads, **decoding)
-    run = _Run(reader, names, direction, min_confidence, nbest, batch_size)
-    header = reader.header
-    style = Style(len(names) > 1, top_k, f"{header.name} {header.version}".strip(), __version__)
-    results = run.results() if vis is None else run.drawn(vis, font)
-    with warnings.catch_warnings(), _opened(output) as file:
+    if jobs > 1 and "-" in names:
+        raise click.BadParameter("standard input is read by one process", param_hint="-j")
+    try:
+        to = sink(output, format_name, places, resume)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    wanted = [n for n in (names if shard is None else names[shard[0] - 1 :: shard[1]]) if n not in to.done]
+    if resume and len(wanted) < len(names):
+        click.echo(f"jphtr: {len(names) - len(wanted):,} of {len(names):,} are done or another part's", err=True)
+    stdin: dict[str | None, Picture] = {"-": StandardInput()} if "-" in names else {}
+    reading = Reading(
+        model=model,
+        decoding={
+            "decoder": decoder, "lm": lm, "lm_weight": lm_weight, "beam_width": beam_width, "allow": allow, "block": block
+        },
+        **how,
+    )  # fmt: skip
+    header = read_header(SHIPPED if model is None else model)
+    style = Style(
+        len(names) > 1, top_k, f"{header.name} {header.version}".strip(), __version__, keep_lines, Pictures(stdin)
+    )
+    drawing = _Drawing(vis, font, len(names) > 1, stdin) if vis is not None else None
+    run = _Run(wanted, reading, jobs, stdin, drawing)
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what matters of a picture's flaws comes as an error
-        for piece in FORMATS[format_name].write(results, style):
-            file.write(piece)
-            file.flush()
-    if run.failed:
+        to.write(run.answers(), style)
+    run.list_failures(output, folder, many=len(names) > 1)
+    if run.failures:
         raise click.exceptions.Exit(1)
 
 
+def _places(inputs: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+    """The pictures, one that was named twice twice; and for each its place below what was searched for it."""
+    from jphtr.image import expand
+
+    names: list[str] = []
+    found: dict[str, Path] = {}
+    for item in inputs:
+        for name in expand([item], documents=True):
+            place = Path("stdin") if name == "-" else Path(name)
+            inside = Path(item).is_dir() and place.is_relative_to(item)
+            found.setdefault(name, place.relative_to(item) if inside else Path(place.name))
+            names.append(name)
+    return names, found
+
+
 class _Run:
-    """The pictures of one call, read in order; what fails is said at once and counted."""
+    """The pictures of one call, read in order; what fails is said at once and kept for the end."""
 
     def __init__(
         self,
-        reader: Reader,
         names: Sequence[str],
-        direction: Direction | Literal["auto"],
-        min_confidence: float,
-        nbest: int,
-        batch_size: int,
+        how: Reading,
+        jobs: int,
+        stdin: Mapping[str | None, Picture],
+        drawing: _Drawing | None,
     ) -> None:
-        self.reader, self.names = reader, names
-        self.direction, self.min_confidence, self.nbest, self.batch_size = direction, min_confidence, nbest, batch_size
-        self.pictures: list[Picture] = [_StandardInput() if name == "-" else name for name in names]
-        self.failed = 0
+        self.names, self.how, self.jobs, self.stdin, self.drawing = names, how, jobs, stdin, drawing
+        self.failures: list[tuple[str, str]] = []
 
-    def results(self) -> Iterator[Recognition]:
-        for _, result in self._read():
-            yield result
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Each picture with what it says, as soon as it is known."""
+        from jphtr.bulk import read_files
 
-    def drawn(self, target: Path, font_path: Path | None) -> Iterator[Recognition]:
-        """The results, each drawn before it is handed on."""
-        from jphtr.formats.overlay import find_font
+        files = [self.stdin.get(name, name) for name in self.names]
+        with watched(len(files)) as advance:
+            for name, answer in zip(self.names, read_files(files, self.how, self.jobs), strict=True):
+                for error in answer.errors:
+                    make_room()
+                    line = error if error.startswith(name) else f"{name}: {error}"
+                    complain(line)
+                    self.failures.append((name, line.removeprefix(f"{name}: ")))
+                if self.drawing is not None:
+                    self.drawing.draw(name, answer.results)
+                yield name, answer
+                advance(name, 1)
 
-        font = find_font(font_path)
-        if font is None:
-            click.echo(
-                "jphtr: no font with Japanese found; --vis numbers the boxes, --font FILE writes text",
-                err=True,
-            )
-        taken: set[Path] = set()
-        for index, result in self._read():
-            self._draw(index, result, _place(target, self.names[index], len(self.names) > 1, taken), font)
-            yield result
-
-    def _read(self) -> Iterator[tuple[int, Recognition]]:
-        results = self.reader.read_many(
-            self.pictures, self.direction, min_confidence=self.min_confidence, nbest=self.nbest,
-            batch_size=self.batch_size,
-        )  # fmt: skip
-        for index, result in enumerate(results):
-            name = self.names[index]
-            if isinstance(result, JphtrError):
-                self.failed += 1
-                complain(result if str(result).startswith(name) else f"{name}: {result}")
+    def list_failures(self, output: str, folder: bool, *, many: bool) -> None:
+        """A table of what could not be read beside a file of results, or none; and for many pictures their number."""
+        if output != "-" and not (Path(output).exists() and not Path(output).is_file() and not folder):
+            table = Path(output) / "failed.tsv" if folder else Path(f"{output}.failed.tsv")
+            if self.failures:
+                rows = "".join(f"{name}\t{reason}\n" for name, reason in self.failures)
+                table.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(table, rows.encode("utf-8", "surrogateescape"))
             else:
-                yield index, result
+                table.unlink(missing_ok=True)
+        if self.failures and many:
+            what = f"{len(self.failures):,} of {len(self.names):,} could not be read"
+            click.echo(f"jphtr: {what}" + (f"; they stand in {table}" if output != "-" else ""), err=True)
 
-    def _draw(self, index: int, result: Recognition, path: Path, font: Font | None) -> None:
+
+class _Drawing:
+    """Draws what was read over the pictures."""
+
+    def __init__(self, target: Path, font: Path | None, several: bool, stdin: Mapping[str | None, Picture]) -> None:
+        from jphtr.formats.overlay import find_font
+        from jphtr.pages_in import Pictures
+
+        self.target, self.several, self.pictures = target, several, Pictures(stdin)
+        self.font = find_font(font)
+        if self.font is None:
+            click.echo("jphtr: no font with Japanese found; --vis numbers the boxes, --font FILE writes text", err=True)
+        self.taken: set[Path] = set()
+
+    def draw(self, name: str, results: Sequence[Result]) -> None:
         from jphtr.formats.overlay import overlay
-        from jphtr.image import load_gray
+        from jphtr.records import Page
 
-        picture = self.pictures[index]
-        if isinstance(picture, io.BytesIO):
-            picture.seek(0)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            overlay(load_gray(picture), result, font).save(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+        for result in results:
+            number = result.number if isinstance(result, Page) else 1
+            path = self._place(name, len(results) > 1)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                overlay(self.pictures(name, number).gray(), result, self.font).save(path)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
-
-class _StandardInput(io.BytesIO):
-    """What came on standard input, kept so that it can be read twice."""
-
-    name = "-"
-
-    def __init__(self) -> None:
-        super().__init__(sys.stdin.buffer.read())
-
-
-def _place(target: Path, name: str, several: bool, taken: set[Path]) -> Path:
-    """Where the drawing of the picture called `name` goes; two of one name get different places."""
-    if not several and target.suffix and not target.is_dir():
-        return target
-    stem = "stdin" if name == "-" else Path(name).stem
-    path, number = target / f"{stem}.png", 2
-    while path in taken:
-        path, number = target / f"{stem}-{number}.png", number + 1
-    taken.add(path)
-    return path
-
-
-@contextmanager
-def _opened(output: str) -> Iterator[IO[str]]:
-    """Standard output, or a file that appears when it is complete."""
-    if output == "-":
-        stream = sys.stdout
-        if isinstance(stream, io.TextIOWrapper):
-            # UTF-8 whatever the locale; a path that is not UTF-8 comes out as the bytes it is
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-        yield stream
-        return
-    path = Path(output).resolve()  # a link stays a link
-    # a device or a pipe cannot be replaced
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part") if path.is_file() or not path.exists() else path
-    try:
-        with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
-            yield file
-            file.flush()
-            if beside != path:
-                os.fsync(file.fileno())
-        if beside != path:
-            beside.replace(path)
-    except OSError as error:
-        raise DataError(f"{output}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if beside != path:
-            beside.unlink(missing_ok=True)
+    def _place(self, name: str, pages: bool) -> Path:
+        """Where a drawing goes; two of one name get different places."""
+        if not self.several and not pages and self.target.suffix and not self.target.is_dir():
+            return self.target
+        stem = "stdin" if name == "-" else Path(name).stem
+        path, number = self.target / f"{stem}.png", 2
+        while path in self.taken:
+            path, number = self.target / f"{stem}-{number}.png", number + 1
+        self.taken.add(path)
+        return path

@@ -1,4 +1,4 @@
-"""jphtr train-line, jphtr export."""
+"""jphtr train-line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from jphtr.cli.run_options import FILE, given, refuse_with_resume, run_folder, r
 
 
 @click.command("train-line")
+@click.option("--lines", type=FILE, multiple=True, metavar="SOURCE", help="Own lines with their text (data.lines).")
 @run_options("configs/line.yaml")
 def train_line(
+    lines: tuple[Path, ...],
     config: Path | None,
     overrides: tuple[str, ...],
     output: Path | None,
@@ -22,7 +24,11 @@ def train_line(
     template: bool,
     **flags: Any,
 ) -> None:
-    """Train a line model on lines composed from glyph files and text.
+    """Train a line model on lines composed from glyph files and text, on own lines, or on both.
+
+    Own lines are line files of jphtr pack, or anything that it packs; -s data.lines_share=1 takes nothing else.
+    With --load, where - is the model in the package, and without --config they are learned in a hundred short steps
+    that forget little of what the model knew; name glyph files to compose lines from, so that it keeps even more.
 
     A run ends when its steps or its time are over. Ctrl-C saves it; --resume goes on, also after a crash.
     """
@@ -32,55 +38,43 @@ def train_line(
         require(module)
 
     from jphtr import settings as setting
+    from jphtr.settings.line import FINE_TUNING
 
-    refuse_with_resume(resume, {"--config": config, "--output": output, "--load": load})
+    refuse_with_resume(resume, {"--config": config, "--output": output, "--load": load, "--lines": lines})
     path = resume / "config.yaml" if resume is not None else config
-    settings = setting.load(setting.TrainLineSettings, path, overrides)
-    settings = setting.assign(settings, given(flags, {}), "command line")
+    settings = setting.load(setting.TrainLineSettings, path)
+    if path is None and load is not None and lines:
+        settings = setting.assign(settings, FINE_TUNING)
+    for override in overrides:
+        settings = setting.replace(settings, override)
+    settings = setting.assign(settings, given(flags | {"lines": lines}, {"lines": "data.lines"}), "command line")
     if template:
         click.echo(setting.to_yaml(settings), nl=False)
         return
 
-    from jphtr.charset import Charset
-    from jphtr.compose import Composer
+    from jphtr.bundle import SHIPPED
     from jphtr.training.loop import train_line as train
+    from jphtr.training.own_lines import prepare, sources
 
-    data, compose = settings.data, settings.compose
-    if not data.glyphs:
-        raise SettingsError("data.glyphs: empty; name glyph files, which jphtr render-fonts and render-strokes make")
+    if not settings.data.glyphs and not settings.data.lines:
+        raise SettingsError(
+            "data.glyphs: empty; name glyph files, which jphtr render-fonts and render-strokes make, or own lines (--lines)"
+        )
+    load = SHIPPED if str(load) == "-" else load
     folder = run_folder(resume, output, config.stem if config is not None else "line")
-
-    def open_valid(charset: Charset) -> Composer:
-        return Composer(compose, charset, data.valid_glyphs or data.glyphs, data.valid_texts or data.texts)
-
+    if settings.data.lines:
+        ready = prepare(settings, folder, load=load, resize=resize, resume=resume is not None)
+        settings = ready.settings
+        for note in ready.notes:
+            click.echo(note, err=True)
+    open_source, open_valid = sources(settings)
     outcome = train(
         settings,
         folder,
-        open_source=lambda charset: Composer(compose, charset, data.glyphs, data.texts),
-        open_valid=open_valid if data.valid_glyphs or data.valid_texts else None,
+        open_source=open_source,
+        open_valid=open_valid,
         load=load,
         resize=resize,
         resume=resume is not None,
     )
     click.echo(f"{outcome.folder}")
-
-
-@click.command("export")
-@click.argument("weights", type=FILE)
-@click.argument("output", type=FILE, required=False)
-@click.option("--name", help="What the model is called in its header.  [default: as in the weights]")
-def export(weights: Path, output: Path | None, name: str | None) -> None:
-    """Write WEIGHTS (.safetensors, or a run folder) as an ONNX model, checked against torch.
-
-    OUTPUT is the .onnx file, by default beside the weights.
-    """
-    from jphtr.errors import require
-
-    for module in ("torch", "safetensors.torch", "onnx", "onnxruntime"):
-        require(module)
-
-    from jphtr.export import export_line
-
-    if weights.is_dir():
-        weights = weights / "best.safetensors"
-    click.echo(f"{export_line(weights, output or weights.with_suffix('.onnx'), name=name)}")

@@ -95,6 +95,13 @@ class LineNetSettings(Section):
     )
     hidden: int = Field(default=256, ge=1, description="LSTM units in each direction")
     bottleneck: int = Field(default=192, ge=1, description="size of the features under the output layer")
+    freeze_norm: bool = Field(
+        default=False, description="keep the statistics of batch norm as they are in the model that a run starts from"
+    )
+    remember: Share = Field(
+        default=0.0,
+        description="part of the weights it starts from that is left in the averaged ones at its end; 0 leaves it to ema",
+    )
 
 
 class LineLossSettings(Section):
@@ -128,3 +135,13 @@ class TrainLineSettings(Section):
     loss: LineLossSettings = Field(default_factory=LineLossSettings, description="the loss")
     optim: OptimSettings = Field(default_factory=OptimSettings, description="the optimizer")
     run: RunSettings = Field(default_factory=RunSettings, description="the run")
+
+
+FINE_TUNING: dict[str, object] = {
+    "data.batch": 24, "data.pool": 8, "data.lines_share": 0.4, "net.freeze_norm": True, "net.remember": 0.3,
+    "loss.ctc_from": 1.0, "loss.ce_from": 0.1, "loss.full_softmax_from": 0.7, "optim.lr": 3e-4, "optim.warmup": 20,
+    "run.steps": 100, "run.valid_every": 50,
+}  # fmt: skip
+"""What `train-line` starts from where a trained model shall learn some own lines: a hundred short steps. What a model
+forgets in them is little where batch norm stays as it is and the weights are averaged with those before (Wortsman et al.
+2022, robust fine-tuning); `tools/finetune_demo.py` measures it."""

@@ -37,6 +37,8 @@ def load_weights(path: Path) -> tuple[Header, dict[str, Tensor]]:
         If the file is missing, broken, or not a model of jphtr.
     """
     header = read_header(path)
+    if header.storage == "int8":
+        raise ModelError(f"{path}: int8 weights cannot be trained on; start from the run's best.safetensors")
     if path.suffix == ".onnx":
         onnx = require("onnx")
         graph = onnx.load(str(path)).graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jphtr.charset import BLANK, Charset
@@ -26,9 +26,13 @@ class Trainer:
     def __init__(self, settings: TrainLineSettings, charset: Charset, hardware: Hardware) -> None:
         torch.manual_seed(settings.run.seed)
         self.settings, self.charset, self.hardware = settings, charset, hardware
-        net = LineNet(len(charset), **settings.net.model_dump())
+        net = LineNet(len(charset), **settings.net.model_dump(exclude={"freeze_norm", "remember"}))
         self.learner = Learner(net, settings.optim, settings.run, hardware, _SUMS)
         self.net = self.learner.net
+        if settings.net.freeze_norm:  # those of a few own lines are not those of all the rest
+            for part in self.net.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.eval()
 
     @property
     def state(self) -> State:
@@ -85,4 +89,20 @@ class Trainer:
             ("frames", sum(b.frames.size for b in batches)), ("used", sum(len(s.frames) for s in samples)),
         ):  # fmt: skip
             sums[name] += value
-        return learner.take(progress, began, stop)
+        share = settings.net.remember
+        before = [t.clone() for t in self._averaged()] if share else []
+        asked = learner.take(progress, began, stop)
+        if share:
+            self._remember(before, share ** (learner.progress - progress))
+        return asked
+
+    def _averaged(self) -> list[Tensor]:
+        """The weights of the running average."""
+        return [t for t in self.learner.average.state_dict().values() if t.is_floating_point()]
+
+    @torch.no_grad()
+    def _remember(self, before: list[Tensor], kept: float) -> None:
+        """Let the running average keep so much of what it was; what it began with then fades as slowly as was asked for."""
+        net = [t for t in self.net.state_dict().values() if t.is_floating_point()]
+        for mine, was, now in zip(self._averaged(), before, net, strict=True):
+            torch.lerp(now, was, kept, out=mine)

@@ -1,95 +1,25 @@
-"""Torch weights -> an ONNX model for reading, checked against torch before its file appears.
-
-The graph is written node by node from the net's own description, so that a reader needs nothing but ONNX Runtime:
-it takes bytes of gray, masks what lies past each line's end, and gives the best classes of every frame. Matrices and
-kernels are stored as float16 under their torch names and cast in the graph; the runtime folds the casts when it loads.
-"""
+"""A line net -> its ONNX graph, written node by node, and that graph against torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
-from jphtr.bundle import KEY, Header, header_json
+from jphtr.bundle import Header
 from jphtr.charset import BLANK
 from jphtr.errors import ModelError
+from jphtr.export.graph import Graph
 from jphtr.geometry import HEIGHT, STRIDE
 from jphtr.nets.line import LineNet, frames
-from jphtr.training.checkpoint import fill, load_weights
-from jphtr.whole import write_whole
 
 TOP = 8  # classes that are given for each frame
-_OPSET = 17  # understood by ONNX Runtime from 1.12 on
-_LARGEST = 65504.0  # that float16 holds
-_EPSILON = 1e-5  # of torch's batch norm
 _GATES = (0, 3, 1, 2)  # torch orders the gates of an LSTM input, forget, cell, output; ONNX input, output, forget, cell
-
-
-def export_line(weights: Path, output: Path, *, name: str | None = None) -> Path:
-    """Write a trained line net as an ONNX model.
-
-    Parameters
-    ----------
-    weights : `.safetensors` file with a header, such as a run's best.safetensors.
-    output : the `.onnx` file to write.
-    name : what the model is to be called; None keeps the name in the header.
-
-    Returns
-    -------
-    The written file.
-
-    Raises
-    ------
-    ModelError
-        If the weights do not fit a line net, or the graph does not give what torch gives.
-    """
-    header, tensors = load_weights(weights)
-    if header.kind != "line":
-        raise ModelError(f"{weights}: a model of kind {header.kind}; only line models can be exported yet")
-    header = replace(header, name=name or header.name)
-    net = LineNet(**header.arch)
-    fill(net, tensors, header.characters, header.characters, weights)
-    net.eval()
-    model = line_graph(net, header).SerializeToString()
-    check(model, net, header, str(weights))
-    write_whole(output, model)
-    return output
-
-
-class _Graph:
-    """Nodes and initialisers in the making; every method adds a node and returns the name of its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.initialisers: dict[str, TensorProto] = {}
-
-    def node(self, op: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
-        """A node of the ONNX operator `op` with one output."""
-        out = out or f"{op}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [out], name=out, **attributes))
-        return out
-
-    def put(self, name: str, array: NDArray[Any]) -> str:
-        """An initialiser."""
-        self.initialisers[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def ints(self, *values: int) -> str:
-        """A constant (n,) int64."""
-        return self.put("ints_" + "_".join(map(str, values)).replace("-", "m"), np.array(values, np.int64))
-
-    def scalar(self, value: int) -> str:
-        """A constant int64 without dimensions."""
-        return self.put(f"int_{value}", np.array(value, np.int64))
 
 
 def line_graph(net: LineNet, header: Header) -> ModelProto:
@@ -104,35 +34,17 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     ModelError
         If a weight does not fit into float16.
     """
-    g = _Graph()
-    state = {name: t.detach().cpu().numpy() for name, t in net.state_dict().items()}
-
-    def weight(name: str) -> str:
-        array = state[name]
-        if array.ndim == 1:  # small, and the variances of batch norm may be too small for float16
-            return g.put(name, array.astype(np.float32))
-        if name not in g.initialisers:
-            if not np.abs(array).max() < _LARGEST:
-                raise ModelError(f"{header.name}: {name} holds weights too large for float16; train with weight decay")
-            g.put(name, array.astype(np.float16))
-        return g.node("Cast", name, to=TensorProto.FLOAT)
-
-    def unit(x: str, prefix: str, strides: Sequence[int] = (1, 1)) -> str:
-        x = g.node("Conv", x, weight(f"{prefix}.conv.weight"), kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=strides)
-        parts = (weight(f"{prefix}.norm.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
-        return g.node("BatchNormalization", x, *parts, epsilon=_EPSILON)
+    g = Graph(net, header.name)
 
     def masked_unit(x: str, prefix: str, strides: Sequence[int], mask: str) -> str:
-        return g.node("Mul", g.node("Relu", unit(x, prefix, strides)), mask)
+        return g.node("Mul", g.node("Relu", g.unit(x, prefix, strides)), mask)
 
     def residual(x: str, prefix: str, mask: str) -> str:
-        inner = unit(masked_unit(x, f"{prefix}.first", (1, 1), mask), prefix)
+        inner = g.unit(masked_unit(x, f"{prefix}.first", (1, 1), mask), prefix)
         return g.node("Mul", g.node("Relu", g.node("Add", x, inner)), mask)
 
     def linear(x: str, name: str) -> str:
-        # Gemm adds the bias in place: MatMul and Add hold the logits of the whole charset twice
-        rows = g.node("Reshape", x, g.ints(-1, state[f"{name}.weight"].shape[1]))
-        y = g.node("Gemm", rows, weight(f"{name}.weight"), weight(f"{name}.bias"), transB=1)
+        y = g.dense(g.node("Reshape", x, g.ints(-1, g.state[f"{name}.weight"].shape[1])), name)
         shape = g.node("Concat", g.node("Shape", x, start=0, end=2), g.ints(-1), axis=0)
         return g.node("Reshape", y, shape)
 
@@ -151,22 +63,22 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
         return g.node("Unsqueeze", flat, g.ints(1, 2))
 
     half, quarter, eighth = mask(4), mask(2), mask(1)
-    x = g.node("Sub", g.put("white", np.array(255, np.float32)), g.node("Cast", "gray", to=TensorProto.FLOAT))
+    x = g.node("Sub", g.level("white", 255), g.node("Cast", "gray", to=TensorProto.FLOAT))
     x = g.node("Unsqueeze", g.node("Div", x, "white"), g.ints(1))
     x = masked_unit(x, "down1", (2, 2), half)
     x = residual(masked_unit(x, "down2", (2, 2), quarter), "res2", quarter)
     x = residual(masked_unit(x, "down3", (2, 2), eighth), "res3", eighth)
     x = residual(masked_unit(x, "down4", (2, 1), eighth), "res4", eighth)
-    rows = state["column.weight"].shape[2]
-    x = g.node("Relu", g.node("Conv", x, weight("column.weight"), weight("column.bias"), kernel_shape=[rows, 1]))
+    rows = g.state["column.weight"].shape[2]
+    x = g.node("Relu", g.node("Conv", x, g.weight("column.weight"), g.weight("column.bias"), kernel_shape=[rows, 1]))
     x = g.node("Squeeze", x, g.ints(2))  # (N, D, T)
 
     def lstm_part(part: str) -> str:
         """Rows of both directions' matrices (2, 4H, D) or biases (2, 4H), gates in the order of ONNX."""
-        size = state["ahead.bias_ih_l0"].shape[0] // 4
+        size = g.state["ahead.bias_ih_l0"].shape[0] // 4
         order = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in _GATES])
         rows = g.put("gates", order.astype(np.int64))
-        both = [g.node("Gather", weight(f"{way}.{part}_l0"), rows, axis=0) for way in ("ahead", "back")]
+        both = [g.node("Gather", g.weight(f"{way}.{part}_l0"), rows, axis=0) for way in ("ahead", "back")]
         return g.node("Concat", *(g.node("Unsqueeze", one, g.ints(0)) for one in both), axis=0)
 
     biases = g.node("Concat", lstm_part("bias_ih"), lstm_part("bias_hh"), axis=1)
@@ -184,7 +96,7 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     x = g.node("Concat", g.node("Transpose", x, perm=[0, 2, 1]), y, axis=2)
     logits = linear(linear(x, "neck"), "head")
     if header.temperature != 1.0:
-        logits = g.node("Div", logits, g.put("temperature", np.array(header.temperature, np.float32)))
+        logits = g.node("Div", logits, g.level("temperature", header.temperature))
     g.nodes.append(
         helper.make_node(
             "TopK", [logits, g.ints(min(TOP, int(net.arch["classes"])))], ["top_logits", "top_labels"], axis=-1
@@ -193,10 +105,9 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     log_probs = g.node("Sub", "top_logits", g.node("ReduceLogSumExp", logits, axes=[2], keepdims=1))
     own = g.node("Unsqueeze", inside(1), g.ints(2))
     g.node("Where", own, "top_labels", g.scalar(BLANK), out="labels")
-    g.node("Where", own, log_probs, g.put("certain", np.array(0, np.float32)), out="log_probs")
+    g.node("Where", own, log_probs, g.level("certain", 0), out="log_probs")
 
-    graph = helper.make_graph(
-        g.nodes,
+    return g.model(
         "line",
         [
             helper.make_tensor_value_info("gray", TensorProto.UINT8, ["N", HEIGHT, "W"]),
@@ -206,15 +117,8 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
             helper.make_tensor_value_info("labels", TensorProto.INT64, ["N", "T", "K"]),
             helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["N", "T", "K"]),
         ],
-        list(g.initialisers.values()),
+        header,
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="jphtr", producer_version=header.version
-    )
-    model.ir_version = 8  # the one of opset 17
-    helper.set_model_props(model, {KEY: header_json(header)})
-    onnx.checker.check_model(model)
-    return model
 
 
 def check(model: bytes, net: LineNet, header: Header, name: str) -> float:

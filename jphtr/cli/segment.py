@@ -1,0 +1,183 @@
+"""`jphtr segment`: pages in, their lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jphtr import __version__
+from jphtr.cli import complain
+from jphtr.cli.read import decoding_options
+from jphtr.errors import DataError, JphtrError
+
+if TYPE_CHECKING:
+    from jphtr.records import Gray, Page
+    from jphtr.segment.detector import Detector
+
+_TEXTS = ("jsonl", "json", "page", "alto", "hocr")  # keys of FORMATS that hold where lines stand
+_TABLE = "truth.tsv"
+_COLUMNS = ("file", "text", "kind", "direction")
+
+
+@click.command("segment")
+@click.argument("pages", nargs=-1, required=True)
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice([*_TEXTS, "overlay", "lines"]),
+    default="jsonl",
+    show_default=True,
+    help="Places as text; pictures with the lines drawn in; or a folder of line pictures with a table of their texts.",
+)
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE|FOLDER",
+    help="Where to write; overlay takes a picture or a folder, lines a new folder.  [default: -]",
+)
+@click.option("--detector", metavar="FILE|classical", help="A page model, or none; by default the one in the package.")
+@click.option("--ruby", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Small kana beside lines.")  # fmt: skip
+@click.option("--text/--no-text", default=None, help="Read the lines too.  [default: for lines only]")
+@click.option("-m", "--model", type=click.Path(path_type=Path), help="The line model that reads; by default the one in the package.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), help="Threads of the nets; by default all cores.")
+@decoding_options
+def segment(
+    pages: tuple[str, ...],
+    format_name: str,
+    output: str,
+    detector: str | None,
+    ruby: Any,
+    text: bool | None,
+    model: Path | None,
+    threads: int | None,
+    **decoding: Any,
+) -> None:
+    """Find the lines of PAGES, in reading order.
+
+    PAGES are pictures, PDF and TIFF files, folders, patterns such as "scans/*.png", or - for standard input. With
+    -f lines, every line becomes a picture, and truth.tsv beside them says what was read: correct its second column, and
+    train-line and eval-line take the folder. Exit code 1 says that some pages could not be read.
+    """
+    if format_name in ("overlay", "lines") and output == "-":
+        raise click.UsageError(f"-f {format_name} writes pictures; say where with -o")
+
+    from jphtr.page_reader import find_lines, read_page
+    from jphtr.reader import Reader
+    from jphtr.segment import open_detector
+
+    finder = open_detector(detector, threads=threads)
+    wanted = format_name == "lines" if text is None else text
+    reader = Reader(model, threads=threads, **decoding) if wanted else None
+
+    def lines_of(gray: Gray) -> Page:
+        if reader is None:
+            return find_lines(gray, finder, ruby=ruby)[1]
+        return read_page(reader, gray, finder, ruby=ruby)
+
+    run = _Run(pages, lines_of)
+    if format_name == "overlay":
+        _draw(run, Path(output))
+    elif format_name == "lines":
+        _cut(run, Path(output))
+    else:
+        _write(run, format_name, output, finder)
+    if run.failed:
+        raise click.exceptions.Exit(1)
+
+
+class _Run:
+    """The pages of one call; what fails is said at once and counted."""
+
+    def __init__(self, names: tuple[str, ...], lines_of: Callable[[Gray], Page]) -> None:
+        self.names, self.lines_of, self.failed = names, lines_of, 0
+
+    def pages(self) -> Iterator[tuple[Gray, Page]]:
+        """The pixels and the lines of every page."""
+        from dataclasses import replace
+
+        from jphtr.cli.output import StandardInput
+        from jphtr.image import expand
+        from jphtr.pages_in import pages_of
+
+        for name in expand(self.names):
+            try:
+                for picture in pages_of(StandardInput() if name == "-" else name, name=name):
+                    gray = picture.gray()
+                    yield gray, replace(self.lines_of(gray), path=name, number=picture.number, dpi=picture.dpi)
+            except JphtrError as error:
+                self.failed += 1
+                complain(error if str(error).startswith(name) else f"{name}: {error}")
+
+
+def _write(run: _Run, format_name: str, output: str, finder: Detector | None) -> None:
+    from jphtr.cli.output import opened
+    from jphtr.formats import FORMATS, Style
+
+    called = "classical" if finder is None else f"{finder.header.name} {finder.header.version}".strip()
+    style = Style(many=True, model=called, version=__version__)
+    with opened(output) as file:
+        for piece in FORMATS[format_name].write((page for _, page in run.pages()), style):
+            file.write(piece if isinstance(piece, str) else piece.decode("utf-8"))
+            file.flush()
+
+
+def _draw(run: _Run, target: Path) -> None:
+    """Each page with its lines framed and numbered: one picture, or a folder of them."""
+    from jphtr.formats.overlay import overlay
+
+    single = target.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") and not target.is_dir()
+    taken: set[str] = set()
+    for gray, page in run.pages():
+        if single and taken:
+            raise click.BadParameter(f"several pages do not fit into {target}; name a folder", param_hint="-o")
+        path = target if single else target / f"{_stem(page, taken)}.png"
+        taken.add(path.stem)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            overlay(gray, page, None).save(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be written: {error}") from None
+
+
+def _cut(run: _Run, folder: Path) -> None:
+    """Every line as a picture, and a table of what was read."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    from jphtr.segment import crop
+    from jphtr.whole import write_whole
+
+    if (folder / _TABLE).exists():  # which may hold an evening of corrections
+        raise DataError(f"{folder / _TABLE}: is there already; choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from None
+    rows = ["\t".join(_COLUMNS)]
+    taken: set[str] = set()
+    for gray, page in run.pages():
+        stem = _stem(page, taken)
+        taken.add(stem)
+        for number, line in enumerate(page.lines, 1):
+            name = f"{stem}-{number:03d}.png"
+            data = BytesIO()
+            Image.fromarray(crop(gray, line.region).gray).save(data, "PNG")
+            write_whole(folder / name, data.getvalue())
+            rows.append("\t".join((name, line.recognition.text, line.region.kind, line.region.direction)))
+        write_whole(folder / _TABLE, ("\n".join(rows) + "\n").encode())
+
+
+def _stem(page: Page, taken: set[str]) -> str:
+    """What the pictures of a page are called; no two pages get one name."""
+    name = "stdin" if page.path in (None, "-") else Path(str(page.path)).stem
+    name += f"-p{page.number}" if page.number > 1 else ""
+    stem, number = name, 2
+    while stem in taken:
+        stem, number = f"{name}-{number}", number + 1
+    return stem
