@@ -1,19 +1,16 @@
-"""What reading costs, beside Tesseract in the same run.
+"""What reading costs, beside other readers in the same run.
 
-    python tools/bench.py LINES.tsv [-n 40] [--model model.onnx]
+    python tools/bench.py LINES.tsv [-n 40] [--model model.onnx] [--peer rapidocr=PYTHON] [--peer tesseract]
 
-LINES.tsv has the columns file and text (and direction), as `jphtr compose` writes it. Everything runs on one thread:
-the net alone on a strip of 512 x 48, whole pictures from file to text, and Tesseract's `jpn` / `jpn_vert` on the same
-pictures, its start-up taken off by timing an empty picture. Start-up and peak memory are those of the command.
+LINES.tsv has the columns file and text (and direction), as `jphtr compose` writes it. The net alone on a strip of 512 x
+48, whole pictures from file to text and the peers (`tools/peers.py`) run on one thread; bulk reading is `jphtr read -j`
+of a thousand pictures with a process for each core. Start-up and peak memory are those of the command.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import platform
-import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,12 +20,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
+from compare import peer
 
 from jphtr.bundle import SHIPPED
+from jphtr.evaluate import read_truth
 from jphtr.reader import Reader
 
-ONE = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
+BULK = 1000
 
 
 def milliseconds(call, repeats: int) -> float:
@@ -54,10 +52,10 @@ def net_alone(model: Path) -> float:
     return milliseconds(lambda: session.run(None, feed), 40)
 
 
-def command(arguments: list[str]) -> tuple[float, float]:
-    """Seconds and peak MB of a command in a process of its own, the best of three."""
+def command(arguments: list[str], repeats: int = 3) -> tuple[float, float]:
+    """Seconds and peak MB of a command in a process of its own, the best of some."""
     best, memory = 1e9, 0.0
-    for _ in range(3):
+    for _ in range(repeats):
         code = (
             "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
@@ -69,60 +67,49 @@ def command(arguments: list[str]) -> tuple[float, float]:
     return best, memory
 
 
-def tesseract(path: Path, vertical: bool) -> float:
-    began = time.perf_counter()
-    language, mode = ("jpn_vert", "5") if vertical else ("jpn", "7")
-    subprocess.run(
-        ["tesseract", str(path), "-", "-l", language, "--psm", mode],
-        capture_output=True, env=os.environ | ONE, check=False,
-    )  # fmt: skip
-    return (time.perf_counter() - began) * 1000
-
-
 @click.command()
 @click.argument("lines", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-n", "--count", default=40, show_default=True)
 @click.option("--model", type=click.Path(exists=True, path_type=Path), default=SHIPPED)
-def main(lines: Path, count: int, model: Path) -> None:
+@click.option("--peer", "peers", multiple=True, help="rapidocr or tesseract, with =PYTHON where it lives elsewhere.")
+def main(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
     """Measure on the pictures of LINES."""
-    with open(lines, encoding="utf-8", newline="") as table:
-        rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
-    rows = rows[:: max(1, len(rows) // count)][:count]
-    paths = [lines.parent / row["file"] for row in rows]
-    chars = sum(len(row["text"]) for row in rows) / len(rows)
+    every = list(read_truth(lines))
+    rows = every[:: max(1, len(every) // count)][:count]
+    paths = [row.path for row in rows]
+    chars = sum(len(row.text) for row in rows) / len(rows)
     print(
         f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {len(rows)} lines of {chars:.1f} characters"
     )
     print(f"model file: {model.stat().st_size / 1e6:.1f} MB")
     print(f"net alone, 512 x 48, 1 thread: {net_alone(model):.1f} ms")
-    reader = Reader(model, threads=1)
-    each = [milliseconds(lambda p=p: reader.read(p), 3) for p in paths]
-    print(
-        f"jphtr, file to text, 1 thread: median {statistics.median(each):.1f} ms, mean {statistics.mean(each):.1f} ms a line"
-    )
-    many = Reader(model)
-    began = time.perf_counter()
-    pictures = [p for _ in range(max(1, 200 // len(paths))) for p in paths]
-    for _ in many.read_many(pictures):
-        pass
-    print(f"jphtr, in bulk, all cores: {len(pictures) / (time.perf_counter() - began):.0f} lines/s")
-    seconds, memory = command([sys.executable, "-m", "jphtr", "read", str(paths[0])])
+    for decoder in ("greedy", "beam"):
+        reader = Reader(model, threads=1, decoder=decoder)
+        each = [milliseconds(lambda p=p, r=reader: r.read(p), 3) for p in paths]
+        print(
+            f"jphtr {decoder}, file to text, 1 thread: median {statistics.median(each):.1f} ms, "
+            f"mean {statistics.mean(each):.1f} ms a line"
+        )
+    for one in peers:
+        name, _, python = one.partition("=")
+        times = [milliseconds for _, milliseconds in peer(rows, name, python or sys.executable)]
+        print(
+            f"{name}, 1 thread: median {statistics.median(times):.1f} ms, mean {statistics.mean(times):.1f} ms a line"
+        )
+    read = [sys.executable, "-m", "jphtr", "read", "-m", str(model)]
+    seconds, memory = command([*read, str(paths[0])])
     print(f"jphtr read, one line, start included: {seconds:.2f} s, peak {memory:.0f} MB")
     seconds, _ = command([sys.executable, "-m", "jphtr", "--help"])
     print(f"jphtr --help: {seconds:.2f} s")
-    print(f"this process, at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-    if shutil.which("tesseract") is None:
-        print("tesseract: not installed")
-        return
     with tempfile.TemporaryDirectory() as folder:
-        empty = Path(folder) / "empty.png"
-        Image.new("L", (32, 32), 255).save(empty)
-        idle = {v: statistics.median(tesseract(empty, v) for _ in range(5)) for v in (False, True)}
-        vertical = [row.get("direction") == "vertical" for row in rows]
-        times = [tesseract(p, v) - idle[v] for p, v in zip(paths, vertical, strict=True)]
-    print(
-        f"tesseract, 1 thread, start-up ({idle[False]:.0f} ms) taken off: median {statistics.median(times):.1f} ms a line"
-    )
+        sources = [row.path for row in every[:: max(1, len(every) // BULK)][:BULK]]
+        for number in range(BULK):
+            os.symlink(sources[number % len(sources)].resolve(), Path(folder) / f"{number:04}.png")
+        out = Path(folder) / "out.jsonl"
+        seconds, memory = command([*read, "-j", str(os.cpu_count()), folder, "-o", str(out), "--line"], repeats=1)
+        print(
+            f"jphtr read -j {os.cpu_count()} of {BULK} lines: {BULK / seconds:.0f} lines/s, start included, peak {memory:.0f} MB"
+        )
 
 
 if __name__ == "__main__":
