@@ -104,7 +104,7 @@ def main(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sources = [row.path for row in every[:: max(1, len(every) // BULK)][:BULK]]
         for number in range(BULK):
-            os.symlink(sources[number % len(sources)].resolve(), Path(folder) / f"{number:04}.png")
+            (Path(folder) / f"{number:04}.png").symlink_to(sources[number % len(sources)].resolve())
         out = Path(folder) / "out.jsonl"
         seconds, memory = command([*read, "-j", str(os.cpu_count()), folder, "-o", str(out), "--line"], repeats=1)
         print(
