@@ -61,7 +61,7 @@ class PageLossSettings(Section):
     """Cross-entropy of what a place belongs to, and the logarithms of how far a line reaches from it."""
 
     text: float = Field(default=3.0, gt=0, description="weight of places inside lines of text; paper has 1")
-    ruby: float = Field(default=6.0, gt=0, description="weight of places inside ruby, of which there are few")
+    ruby: float = Field(default=12.0, gt=0, description="weight of places inside ruby, of which there are few")
     extent: float = Field(default=1.0, ge=0, description="weight of the distances to a line's edges")
 
 
