@@ -345,6 +345,8 @@ def test_fine_tuning_has_settings_of_its_own_unless_others_are_given(tmp_path: P
     told = yaml.safe_load(train(*arguments).output)
     assert told["net"]["freeze_norm"] and told["run"]["steps"] == 100 and told["optim"]["warmup"] == 7
     assert told["optim"]["lr"] == 3e-4 and told["net"]["remember"] == 0.3 and told["data"]["lines"] == [str(own)]
+    again = yaml.safe_load(train("-s", f"data.lines=[{own}]", *arguments[2:]).output)
+    assert again == told
     told = yaml.safe_load(train(*arguments, "--config", config(tmp_path)).output)
     assert not told["net"]["freeze_norm"] and told["run"]["steps"] == 300
 

@@ -43,7 +43,7 @@ def train_line(
     refuse_with_resume(resume, {"--config": config, "--output": output, "--load": load, "--lines": lines})
     path = resume / "config.yaml" if resume is not None else config
     settings = setting.load(setting.TrainLineSettings, path)
-    if path is None and load is not None and lines:
+    if path is None and load is not None and (lines or any(text.startswith("data.lines=") for text in overrides)):
         settings = setting.assign(settings, FINE_TUNING)
     for override in overrides:
         settings = setting.replace(settings, override)
