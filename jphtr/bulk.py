@@ -17,8 +17,8 @@ from jphtr.image import Picture, name_of
 from jphtr.page_reader import Ruby, read_page
 from jphtr.pages_in import PagePicture, pages_of
 from jphtr.reader import BATCH, Reader
-from jphtr.records import Direction, Gray, Page, Recognition
-from jphtr.segment import is_line, open_detector
+from jphtr.records import Direction, Gray, LineRegion, Page, Recognition
+from jphtr.segment import is_line, open_detector, segment, shape_of_line
 
 if TYPE_CHECKING:
     from jphtr.segment.detector import Detector
@@ -112,23 +112,27 @@ class FileReader:
             source = pages_of(file)
             first = next(source)
             second = next(source, None)
+            regions: Sequence[LineRegion] | None = None
             if second is None and self.how.layout != "page":
                 gray = first.gray()
-                if self.how.layout == "line" or is_line(gray, self.detector):
+                if self.how.layout == "line" or shape_of_line(gray):  # which saves a look at the page
+                    return _Waiting(name, gray)
+                regions = segment(gray, self.detector)
+                if is_line(gray, regions=regions):
                     return _Waiting(name, gray)
             for page in (first, *([second] if second is not None else ()), *source):
                 try:
-                    pages.append(self._page(page, name))
+                    pages.append(self._page(page, name, regions))
                 except JphtrError as error:
                     errors.append(str(error))
         except JphtrError as error:
             errors.append(str(error))
         return _Waiting(name, answer=Answer(tuple(pages), tuple(errors)))
 
-    def _page(self, page: PagePicture, name: str | None) -> Page:
+    def _page(self, page: PagePicture, name: str | None, regions: Sequence[LineRegion] | None) -> Page:
         how = self.how
         found = read_page(
-            self.reader, page.gray(), self.detector,
+            self.reader, page.gray(), self.detector if regions is None else None, regions=regions,
             ruby=how.ruby, min_confidence=how.min_confidence, nbest=how.nbest, batch_size=how.batch_size,
         )  # fmt: skip
         return replace(found, path=name, number=page.number, dpi=page.dpi)

@@ -21,7 +21,7 @@ from jphtr.segment.quads import corners, sizes
 if TYPE_CHECKING:
     from jphtr.segment.detector import Detector
 
-__all__ = ["LineCrop", "crop", "in_order", "is_line", "open_detector", "segment"]
+__all__ = ["LineCrop", "crop", "in_order", "is_line", "open_detector", "segment", "shape_of_line"]
 
 _LOW = 40  # pixels of the shorter side up to which a picture holds one line
 _LONG = 12.0  # times as long as wide, from which a picture holds one line
@@ -70,6 +70,12 @@ def segment(gray: Gray, detector: Detector | None = None, *, ruby: bool = True) 
     return ordered if ruby else tuple(region for region in ordered if region.kind == "text")
 
 
+def shape_of_line(gray: Gray) -> bool:
+    """Whether a picture (H, W) is so low or so long that it holds a single line, whatever it shows."""
+    shorter, longer = sorted(gray.shape)
+    return bool(shorter <= _LOW or longer >= _LONG * shorter)
+
+
 def is_line(gray: Gray, detector: Detector | None = None, regions: Sequence[LineRegion] | None = None) -> bool:
     """Whether a picture shows a single line of text, as opposed to a page.
 
@@ -82,9 +88,9 @@ def is_line(gray: Gray, detector: Detector | None = None, regions: Sequence[Line
     detector : see `segment`.
     regions : what `segment` found on it, if it was asked already.
     """
-    shorter, longer = sorted(gray.shape)
-    if shorter <= _LOW or longer >= _LONG * shorter:
+    if shape_of_line(gray):
         return True
+    shorter, longer = sorted(gray.shape)
     if regions is None:
         regions = segment(gray, detector)
     texts = [region for region in regions if region.kind == "text"]
