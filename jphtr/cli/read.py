@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -164,11 +163,11 @@ def read(
     """
     from jphtr.bulk import Reading
     from jphtr.bundle import SHIPPED, read_header
-    from jphtr.cli.read_output import sink
+    from jphtr.cli.read_output import is_folder, sink
     from jphtr.formats import Style, of_file
     from jphtr.pages_in import Pictures
 
-    folder = output != "-" and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+    folder = is_folder(output)
     if format_name is None:
         try:
             format_name = "text" if output == "-" or folder else of_file(output)

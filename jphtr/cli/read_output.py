@@ -163,12 +163,17 @@ class Folder:
                 write_whole(own, b"".join(pieces(self.format_name, part, style)))
 
 
+def is_folder(output: str) -> bool:
+    """Whether -o asks for a file for each picture: a folder that exists, or a name that ends in a slash."""
+    return output != "-" and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+
+
 def sink(output: str, format_name: str, places: dict[str, Path], resume: bool) -> Sink:
     """Where results go.
 
     Parameters
     ----------
-    output : "-", a file, or a folder: one that exists, or a name that ends in a slash.
+    output : "-", a file, or what `is_folder` takes for a folder.
     format_name : a key of `FORMATS`.
     places : for every picture of the whole call where it stands below what was searched.
     resume : whether what is there already stays.
@@ -180,7 +185,7 @@ def sink(output: str, format_name: str, places: dict[str, Path], resume: bool) -
     """
     from jphtr.formats import FORMATS
 
-    if output != "-" and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
+    if is_folder(output):
         return Folder(Path(output), format_name, places, resume)
     if format_name == "jsonl" and output != "-" and (resume or len(places) > 1):
         path = Path(output).resolve()  # a link stays a link
