@@ -68,6 +68,8 @@ class Reader:
         self.decoder = LineDecoder(
             self._chars, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow, block=block
         )
+        # an int8 LSTM scales by what all lines of a batch hold; alone a line reads the same in any company
+        self._alone = self.header.storage == "int8"
         self._session = _session(self.path, threads)
 
     def __repr__(self) -> str:
@@ -148,7 +150,7 @@ class Reader:
                 continue
             tries += [_Try(index, strip, strip is strips[0]) for strip in strips if strip.has_ink]
             results[index] = Recognition("", 0.0, (), strips[0].direction, name_of(picture))
-        for batch in _batches(tries, batch_size):
+        for batch in _batches(tries, 1 if self._alone else batch_size):
             try:
                 found = self._run(batch, options)
             except JphtrError as error:

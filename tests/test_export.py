@@ -12,11 +12,12 @@ import pytest
 import torch
 import toy_lines
 from click.testing import CliRunner
+from PIL import Image
 
 from jphtr.bundle import read_header
 from jphtr.cli import main
-from jphtr.errors import ModelError
-from jphtr.export import export_model, graph, line
+from jphtr.errors import ModelError, SettingsError
+from jphtr.export import Exported, export_model, graph, line
 from jphtr.nets.line import LineNet
 from jphtr.reader import Reader
 from jphtr.training.checkpoint import fill, load_weights, save_weights
@@ -108,6 +109,67 @@ def test_weights_lie_as_float16_under_their_torch_names(model: Path, tmp_path: P
     assert outcome.cer == 0.0
 
 
+# ---- int8 ----
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, composer = tmp_path_factory.mktemp("lines"), toy_lines.ToyComposer((4, 9))
+    rows = ["file\ttext\tdirection"]
+    for i in range(300):
+        line = composer.line(np.random.default_rng([321, i]))
+        Image.fromarray(line.gray).save(folder / f"{i}.png")
+        rows.append(f"{i}.png\t{line.text}\t{line.direction}")
+    (folder / "truth.tsv").write_text("\n".join(rows), "utf-8")
+    return folder / "truth.tsv"
+
+
+@pytest.fixture(scope="module")
+def small(truth: Path) -> Exported:
+    return export_model(toy_lines.trained() / BEST, truth.parent / "int8.onnx", valid=[truth], eight_bits=True)
+
+
+def test_int8_reads_as_well_and_is_smaller(small: Exported, model: Path, truth: Path) -> None:
+    assert small.scores["int8"] == small.scores["float16"] == 1.0 and small.scores["characters"] > 1000
+    header = read_header(small.path)
+    assert header.storage == "int8" and header.scores["export_int8"] == 1.0
+    assert small.path.stat().st_size < 0.8 * model.stat().st_size
+    nodes = {node.op_type for node in onnx.load(str(small.path)).graph.node}
+    assert "DynamicQuantizeLSTM" in nodes and "QuantizeLinear" in nodes
+
+
+def test_int8_reads_a_line_the_same_in_any_company(small: Exported, truth: Path) -> None:
+    reader, pictures = Reader(small.path, decoder="greedy"), sorted(truth.parent.glob("?.png"))
+    together = list(reader.read_many(pictures))
+    assert together == [reader.read(picture) for picture in pictures]
+
+
+def test_training_goes_on_from_int8(small: Exported, tmp_path: Path) -> None:
+    _, exact = load_weights(toy_lines.trained() / BEST)
+    _, found = load_weights(small.path)
+    for name, tensor in found.items():
+        levels = 70 if tensor.ndim > 1 else 500  # weights have seven bits, biases many more
+        assert (tensor - exact[name]).abs().max() <= exact[name].abs().max() / levels, name
+    assert exact.keys() - found.keys() == {name for name in exact if name.endswith("num_batches_tracked")}
+    (tmp_path / "chars.txt").write_text(toy_lines.CHARS, "utf-8")
+    outcome = train_line(
+        toy_lines.settings(str(tmp_path / "chars.txt"), run__steps=1, optim__lr=1e-12), tmp_path / "run",
+        open_source=lambda _: toy_lines.ToyComposer(), load=small.path,
+    )  # fmt: skip
+    assert outcome.cer == 0.0
+
+
+def test_int8_wants_lines_that_can_show_what_it_costs(truth: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.tsv").write_text("".join(truth.read_text("utf-8").splitlines(keepends=True)[:20]), "utf-8")
+    for i in range(20):
+        (tmp_path / f"{i}.png").write_bytes((truth.parent / f"{i}.png").read_bytes())
+    with pytest.raises(SettingsError, match="characters cannot show"):
+        export_model(
+            toy_lines.trained() / BEST, tmp_path / "no.onnx", valid=[tmp_path / "few.tsv"], eight_bits=True
+        )  # fmt: skip
+    assert not (tmp_path / "no.onnx").exists()
+
+
 def test_the_header_travels(model: Path) -> None:
     header, before = read_header(model), read_header(toy_lines.trained() / BEST)
     assert header == replace(before, name="toy", storage="float16") and header.characters == toy_lines.charset()
@@ -122,7 +184,7 @@ def test_the_temperature_is_in_the_graph() -> None:
 
 
 def test_a_graph_that_differs_is_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_EPSILON", 0.5)
+    monkeypatch.setattr(graph, "EPSILON", 0.5)
     with pytest.raises(ModelError, match="away from torch; this is a fault in the export"):
         export_model(toy_lines.trained() / BEST, tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())

@@ -130,7 +130,7 @@ def test_the_temperature_divides_the_logits_of_the_probabilities(model: Path, tm
 
 
 def test_a_graph_that_differs_is_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_EPSILON", 0.5)
+    monkeypatch.setattr(graph, "EPSILON", 0.5)
     with pytest.raises(ModelError, match="away from torch; this is a fault in the export"):
         export_model(toy_glyphs.trained() / BEST, tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())

@@ -22,22 +22,21 @@ from jphtr.cli.run_options import FILE
     "--valid",
     multiple=True,
     type=FILE,
-    metavar="FILE.h5",
-    help="Glyphs, or a folder of pictures, on which a classifier is measured as torch has it and as it is stored.",
+    metavar="FILE",
+    help="Glyphs or a folder of pictures for a classifier, lines with their text for a line reader, on which it is "
+    "measured as it was and as it is stored.",
 )
-@click.option(
-    "--int8", is_flag=True, help="Store a classifier in half the size, to run in half the time, if --valid bears it."
-)
+@click.option("--int8", is_flag=True, help="Store it in half the size, to run in half the time, if --valid bears it.")
 def export(
     weights: Path, output: Path | None, name: str | None, temperature: float | None, valid: tuple[Path, ...], int8: bool
 ) -> None:
     """Write WEIGHTS (.safetensors, or a run folder) as an ONNX model, checked against torch.
 
-    OUTPUT is the .onnx file, by default beside the weights. Matrices are stored as float16, of classifiers on request
-    as int8, where either costs at most 0.1 point of accuracy on the pictures of --valid.
+    OUTPUT is the .onnx file, by default beside the weights. Matrices are stored as float16, or on request
+    as int8 (not of page models), where that costs at most 0.1 point of accuracy on the pictures of --valid.
     """
     if int8 and not valid:
-        raise click.UsageError("--int8 has to be measured; name glyph files with --valid")
+        raise click.UsageError("--int8 has to be measured; name glyph files, or lines with their text, with --valid")
 
     from jphtr.errors import require
 
@@ -51,7 +50,7 @@ def export(
     output = output or weights.with_suffix(".onnx")
     done = export_model(weights, output, name=name, temperature=temperature, valid=valid, eight_bits=int8)
     if done.scores:
-        *stored, (_, pictures) = done.scores.items()
+        *stored, (things, count) = done.scores.items()
         shares = ", ".join(f"{storage} {right:.2%}" for storage, right in stored)
-        click.echo(f"right of {pictures:,.0f} pictures: {shares}", err=True)
+        click.echo(f"right of {count:,.0f} {things}: {shares}", err=True)
     click.echo(f"{done.path}")

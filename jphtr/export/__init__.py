@@ -1,8 +1,8 @@
 """Torch weights -> an ONNX model for reading, checked against torch before its file appears.
 
 Graphs take bytes of gray, so that a reader needs nothing but ONNX Runtime. Matrices and kernels are stored as float16
-under their torch names and cast in the graph; the runtime folds the casts when it loads. Classifiers can also be stored
-as int8, where that costs them nothing that counts.
+under their torch names and cast in the graph; the runtime folds the casts when it loads. Classifiers and line readers can
+also be stored as int8, where that costs them nothing that counts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from onnx import ModelProto, helper
 
 from jphtr.bundle import KEY, Header, header_json
 from jphtr.errors import ModelError, SettingsError
+from jphtr.evaluate import Truth
 from jphtr.export import glyph, int8, line, page, scored
 from jphtr.nets.glyph import GlyphNet
 from jphtr.nets.line import LineNet
@@ -27,8 +28,9 @@ from jphtr.whole import write_whole
 __all__ = ["Exported", "export_model"]
 
 ALLOWED = 0.001  # part of the pictures by which a smaller storage may fall behind torch
+ALLOWED_MORE = 0.01  # part of the errors by which it may make more, where that is larger: of lines that are hard to read
 
-_FEWEST = 1000  # pictures that show so little
+_FEWEST = 1000  # pictures, or characters of lines, that show so little
 _EVERY = 4  # of the pictures, one in so many gives ranges for int8, and the others are counted
 
 
@@ -39,7 +41,8 @@ class Exported:
     Attributes
     ----------
     path : the file.
-    scores : part right by "float32" (torch), "float16" and "int8", and of how many "pictures"; empty if none were given.
+    scores : part right by "float32" (torch; not of lines), "float16" and "int8", and of how many "pictures" or, in
+        lines, "characters"; empty if none were given.
     """
 
     path: Path
@@ -63,23 +66,26 @@ def export_model(
     output : the `.onnx` file to write.
     name : what the model is to be called; None keeps the name in the header.
     temperature : by which its logits are divided for its probabilities; None keeps the one in the header.
-    valid : glyph files, for classifiers: what the file gets right of them is counted beside what torch does.
-    eight_bits : store a classifier as int8; needs `valid`, from which ranges are taken.
+    valid : glyph files for classifiers, lines with their text for line readers: what the file gets right of them is
+        counted beside what torch, or float16, does.
+    eight_bits : store it as int8; needs `valid`, from which ranges are taken.
 
     Raises
     ------
     ModelError
         If the weights do not fit the net that their header describes, the graph does not give what torch gives, or its
-        storage costs more than 0.1 point of the pictures.
+        storage costs more than 0.1 point of the pictures, or a hundredth of the errors if that is more.
     SettingsError
         If options do not go together.
     """
     header, tensors = load_weights(weights)
     header = replace(header, name=name or header.name, temperature=temperature or header.temperature, storage="float16")
-    if header.kind != "glyph" and (valid or eight_bits):
-        raise SettingsError(f"{weights}: a {header.kind} model; --valid and --int8 are for classifiers")
+    if header.kind == "page" and (valid or eight_bits):
+        raise SettingsError(
+            f"{weights}: a {header.kind} model; --valid and --int8 are for classifiers and line readers"
+        )
     if eight_bits and not valid:
-        raise SettingsError("--int8 has to be measured; name glyph files with --valid")
+        raise SettingsError("--int8 has to be measured; name glyph files, or lines with their text, with --valid")
     net, called = _net(header, weights), str(weights)
     if isinstance(net, PageNet):
         fill_page(net, tensors, called)
@@ -90,8 +96,7 @@ def export_model(
     if isinstance(net, GlyphNet):
         model, scores = _classifier(net, header, called, scored.known(valid, header) if valid else None, eight_bits)
     elif isinstance(net, LineNet):
-        model = line.line_graph(net, header)
-        line.check(model.SerializeToString(), net, header, called)
+        model, scores = _reader(net, header, called, scored.known_lines(valid), eight_bits)
     else:
         model = page.page_graph(net, header)
         page.check(model.SerializeToString(), net, called)
@@ -132,14 +137,50 @@ def _classifier(
             header = replace(header, storage="int8")
             model = int8.quantised(model, pictures.take(for_ranges).gray, called)
             scores["int8"] = scored.by_graph(model.SerializeToString(), counted)
-        lost = scores["float32"] - scores[header.storage]
-        if lost > max(ALLOWED, 1 / len(counted)):  # one picture is no loss
-            raise ModelError(
-                f"{called}: {header.storage} costs {100 * lost:.2f} points of accuracy, {scores['float32']:.2%} to "
-                f"{scores[header.storage]:.2%} of {len(counted)} pictures, and 0.1 is allowed; "
-                + ("export without --int8" if eight_bits else "train with weight decay")
-            )
         scores["pictures"] = len(counted)
-        noted = {f"export_{key}": round(value, 6) for key, value in scores.items()}
-        helper.set_model_props(model, {KEY: header_json(replace(header, scores=header.scores | noted))})
+        _judge(scores, "float32", header.storage, called)
+        _note(model, header, scores)
     return model, scores
+
+
+def _reader(
+    net: LineNet, header: Header, called: str, lines: Sequence[Truth], eight_bits: bool
+) -> tuple[ModelProto, dict[str, float]]:
+    """The checked model of a line reader, and its scores on lines with known text."""
+    counted = [line for place, line in enumerate(lines) if not eight_bits or place % _EVERY]
+    chars = sum(len(line.text) for line in counted)
+    if eight_bits and chars < _FEWEST:
+        raise SettingsError(f"--int8: {chars:,} characters cannot show 0.1 point; give --valid lines of {_FEWEST:,}")
+    small = line.line_graph(net, header, folded=True) if eight_bits else None  # before its weights are rounded
+    model = line.line_graph(net, header)
+    line.check(model.SerializeToString(), net, header, called)
+    if not counted:
+        return model, {}
+    scores = {"float16": scored.of_characters(model.SerializeToString(), counted)}
+    if small is not None:
+        header = replace(header, storage="int8")
+        model = int8.quantised_line(small, net, scored.strips(lines[::_EVERY]), called)
+        helper.set_model_props(model, {KEY: header_json(header)})
+        scores["int8"] = scored.of_characters(model.SerializeToString(), counted)
+    scores["characters"] = chars
+    _judge(scores, "float16", header.storage, called)
+    _note(model, header, scores)
+    return model, scores
+
+
+def _judge(scores: dict[str, float], before: str, after: str, called: str) -> None:
+    """Refuse a storage that costs more than is allowed; one picture is no loss."""
+    counted, things = next((int(scores[things]), things) for things in ("pictures", "characters") if things in scores)
+    lost = scores[before] - scores[after]
+    if lost > max(ALLOWED, ALLOWED_MORE * (1 - scores[before]), 1 / counted):
+        raise ModelError(
+            f"{called}: {after} costs {100 * lost:.2f} points of accuracy, {scores[before]:.2%} to "
+            f"{scores[after]:.2%} of {counted} {things}, and 0.1 is allowed; "
+            + ("export without --int8" if after == "int8" else "train with weight decay")
+        )
+
+
+def _note(model: ModelProto, header: Header, scores: dict[str, float]) -> None:
+    """Write the scores into the model's header."""
+    noted = {f"export_{key}": round(value, 6) for key, value in scores.items()}
+    helper.set_model_props(model, {KEY: header_json(replace(header, scores=header.scores | noted))})

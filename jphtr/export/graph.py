@@ -13,11 +13,11 @@ from torch import nn
 
 from jphtr.bundle import KEY, Header, header_json
 from jphtr.errors import ModelError
+from jphtr.nets.stored import EPSILON, NORM, gain
 
 OPSET = 17  # understood by ONNX Runtime from 1.12 on
 _IR = 8  # the one of opset 17
 _LARGEST = 65504.0  # that float16 holds
-_EPSILON = 1e-5  # of torch's batch norm
 
 
 class Graph:
@@ -27,10 +27,11 @@ class Graph:
     ----------
     net : whose weights it takes, by their torch names.
     name : of the model, for messages.
+    folded : draw norms into the convolutions before them and keep everything float32: what quantisation starts from.
     """
 
-    def __init__(self, net: nn.Module, name: str) -> None:
-        self.name = name
+    def __init__(self, net: nn.Module, name: str, *, folded: bool = False) -> None:
+        self.name, self.folded = name, folded
         self.state = {name: t.detach().cpu().numpy() for name, t in net.state_dict().items()}
         self.nodes: list[NodeProto] = []
         self.initialisers: dict[str, TensorProto] = {}
@@ -80,7 +81,7 @@ class Graph:
         ModelError
             If it does not fit into float16.
         """
-        if not is_halved(array):  # small, and the variances of batch norm may be too small for float16
+        if self.folded or not is_halved(array):  # small, and the variances of batch norm may be too small for float16
             return array
         if not np.abs(array).max() < _LARGEST:
             raise ModelError(f"{self.name}: {name} holds weights too large for float16; train with weight decay")
@@ -88,10 +89,17 @@ class Graph:
 
     def unit(self, x: str, prefix: str, strides: Sequence[int] = (1, 1)) -> str:
         """A 3x3 convolution and batch norm."""
-        kernel = self.weight(f"{prefix}.conv.weight")
-        x = self.node("Conv", x, kernel, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=strides)
-        parts = (self.weight(f"{prefix}.norm.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
-        return self.node("BatchNormalization", x, *parts, epsilon=_EPSILON)
+        kernel = f"{prefix}.conv.weight"
+        shape: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": strides}
+        norm = [f"{prefix}.norm.{part}" for part in NORM]
+        if not self.folded:
+            x = self.node("Conv", x, self.weight(kernel), **shape)
+            return self.node("BatchNormalization", x, *map(self.weight, norm), epsilon=EPSILON)
+        _, bias, mean, _ = norm
+        by = gain(self.state, prefix)
+        self.put(kernel, self.state[kernel] * by[:, None, None, None])
+        self.put(bias, self.state[bias] - self.state[mean] * by)
+        return self.node("Conv", x, kernel, bias, **shape)
 
     def dense(self, rows: str, prefix: str) -> str:
         """A linear layer over rows (N, D).

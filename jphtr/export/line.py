@@ -17,13 +17,14 @@ from jphtr.errors import ModelError
 from jphtr.export.graph import Graph
 from jphtr.geometry import HEIGHT, STRIDE
 from jphtr.nets.line import LineNet, frames
+from jphtr.nets.stored import WAYS, gate_rows
 
 TOP = 8  # classes that are given for each frame
-_GATES = (0, 3, 1, 2)  # torch orders the gates of an LSTM input, forget, cell, output; ONNX input, output, forget, cell
+_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # of an LSTM, as torch names them
 
 
-def line_graph(net: LineNet, header: Header) -> ModelProto:
-    """The ONNX model of a line net.
+def line_graph(net: LineNet, header: Header, *, folded: bool = False) -> ModelProto:
+    """The ONNX model of a line net; `folded` as `Graph` has it.
 
     Inputs `gray` (N, 48, W) uint8, W a multiple of 8, and `widths` (N,) int64. Outputs `labels` int64 and `log_probs`
     float32, both (N, W / 8, 8): the most probable classes of each frame, best first; frames past a line's end hold
@@ -34,7 +35,7 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     ModelError
         If a weight does not fit into float16.
     """
-    g = Graph(net, header.name)
+    g = Graph(net, header.name, folded=folded)
 
     def masked_unit(x: str, prefix: str, strides: Sequence[int], mask: str) -> str:
         return g.node("Mul", g.node("Relu", g.unit(x, prefix, strides)), mask)
@@ -50,11 +51,11 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
 
     # which frames, and which columns of the maps at 1/2 and 1/4, lie inside each line
     lengths = g.node("Div", g.node("Add", "widths", g.scalar(STRIDE - 1)), g.scalar(STRIDE))
-    count = g.node("Div", g.node("Gather", g.node("Shape", "gray"), g.scalar(2)), g.scalar(STRIDE))
+    width = g.node("Gather", g.node("Shape", "gray"), g.scalar(2))
     each = g.node("Unsqueeze", lengths, g.ints(1))
 
     def inside(per_frame: int) -> str:
-        columns = g.node("Mul", count, g.scalar(per_frame))
+        columns = g.node("Div", width, g.scalar(STRIDE // per_frame))
         frame = g.node("Div", g.node("Range", g.scalar(0), columns, g.scalar(1)), g.scalar(per_frame))
         return g.node("Less", g.node("Unsqueeze", frame, g.ints(0)), each)
 
@@ -73,21 +74,10 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     x = g.node("Relu", g.node("Conv", x, g.weight("column.weight"), g.weight("column.bias"), kernel_shape=[rows, 1]))
     x = g.node("Squeeze", x, g.ints(2))  # (N, D, T)
 
-    def lstm_part(part: str) -> str:
-        """Rows of both directions' matrices (2, 4H, D) or biases (2, 4H), gates in the order of ONNX."""
-        size = g.state["ahead.bias_ih_l0"].shape[0] // 4
-        order = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in _GATES])
-        rows = g.put("gates", order.astype(np.int64))
-        both = [g.node("Gather", g.weight(f"{way}.{part}_l0"), rows, axis=0) for way in ("ahead", "back")]
-        return g.node("Concat", *(g.node("Unsqueeze", one, g.ints(0)) for one in both), axis=0)
-
-    biases = g.node("Concat", lstm_part("bias_ih"), lstm_part("bias_hh"), axis=1)
     y = g.node(
         "LSTM",
         g.node("Transpose", x, perm=[2, 0, 1]),  # (T, N, D)
-        lstm_part("weight_ih"),
-        lstm_part("weight_hh"),
-        biases,
+        *_recurrent(g),
         g.node("Cast", lengths, to=TensorProto.INT32),  # so the backward half starts at each line's own end
         hidden_size=int(net.arch["hidden"]),
         direction="bidirectional",
@@ -97,15 +87,13 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
     logits = linear(linear(x, "neck"), "head")
     if header.temperature != 1.0:
         logits = g.node("Div", logits, g.level("temperature", header.temperature))
-    g.nodes.append(
-        helper.make_node(
-            "TopK", [logits, g.ints(min(TOP, int(net.arch["classes"])))], ["top_logits", "top_labels"], axis=-1
-        )
-    )
-    log_probs = g.node("Sub", "top_logits", g.node("ReduceLogSumExp", logits, axes=[2], keepdims=1))
+    # of every class, though few are wanted: the runtime's LogSoftmax is vectorised, its ReduceLogSumExp takes 2 ms more
+    every = g.node("LogSoftmax", logits, axis=2)
+    most = g.ints(min(TOP, int(net.arch["classes"])))
+    g.nodes.append(helper.make_node("TopK", [every, most], ["top_log_probs", "top_labels"], axis=2))
     own = g.node("Unsqueeze", inside(1), g.ints(2))
     g.node("Where", own, "top_labels", g.scalar(BLANK), out="labels")
-    g.node("Where", own, log_probs, g.level("certain", 0), out="log_probs")
+    g.node("Where", own, "top_log_probs", g.level("certain", 0), out="log_probs")
 
     return g.model(
         "line",
@@ -119,6 +107,24 @@ def line_graph(net: LineNet, header: Header) -> ModelProto:
         ],
         header,
     )
+
+
+def _recurrent(g: Graph) -> tuple[str, str, str]:
+    """Both directions' matrices (2, 4H, D) and (2, 4H, H) and their biases (2, 8H), gates in the order of ONNX."""
+    order = gate_rows(g.state["ahead.bias_ih_l0"].shape[0] // 4)
+    if g.folded:
+        parts = [np.stack([g.state[f"{way}.{part}_l0"][order] for way in WAYS]) for part in _PARTS]
+        return (
+            g.put("lstm.weight_ih", parts[0]),
+            g.put("lstm.weight_hh", parts[1]),
+            g.put("lstm.bias", np.concatenate(parts[2:], axis=1)),
+        )
+    rows = g.put("gates", order)
+    given = []
+    for part in _PARTS:
+        both = (g.node("Gather", g.weight(f"{way}.{part}_l0"), rows, axis=0) for way in WAYS)
+        given.append(g.node("Concat", *(g.node("Unsqueeze", one, g.ints(0)) for one in both), axis=0))
+    return given[0], given[1], g.node("Concat", *given[2:], axis=1)
 
 
 def check(model: bytes, net: LineNet, header: Header, name: str) -> float:

@@ -1,10 +1,11 @@
-"""Pictures of known characters as a classifier sees them, and how many of them a net or a graph takes for what they are."""
+"""Pictures with known text as a model sees them, and how many of their characters a net or a graph takes for what they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnxruntime
@@ -15,8 +16,11 @@ from jphtr.bundle import Header
 from jphtr.cell import to_input
 from jphtr.charset import BLANK, fold
 from jphtr.errors import DataError
+from jphtr.evaluate import Truth, evaluate, read_truth
 from jphtr.evaluate_char.data import open_pictures
+from jphtr.geometry import STRIDE, prepare
 from jphtr.nets.glyph import GlyphNet
+from jphtr.reader import Reader
 
 MOST = 10_000  # pictures that are looked at; 0.1 point are ten of them
 
@@ -93,3 +97,30 @@ def _right(logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], pictures:
         part = slice(start, start + _BATCH)
         right += int((logits(pictures.gray[part]).argmax(1) == pictures.label[part]).sum())
     return right / len(pictures)
+
+
+def known_lines(paths: Sequence[Path]) -> list[Truth]:
+    """Lines with known text from anything that `evaluate.read_truth` takes.
+
+    Raises
+    ------
+    DataError
+        If there are none, or a file is not what it should be.
+    """
+    return [line for path in paths for line in read_truth(path)]
+
+
+def strips(lines: Iterable[Truth]) -> Iterator[NDArray[np.uint8]]:
+    """Lines as a line net sees them: (48, W) uint8, W a multiple of 8."""
+    for line in lines:
+        gray = line.gray()
+        strip = prepare(gray, "vertical" if gray.shape[0] > gray.shape[1] else "horizontal").gray
+        yield np.pad(strip, ((0, 0), (0, -strip.shape[1] % STRIDE)), constant_values=255)
+
+
+def of_characters(model: bytes, lines: Sequence[Truth]) -> float:
+    """The part of the characters of some lines, 1 - CER, that a serialised graph reads, without a language model."""
+    with TemporaryDirectory(prefix="jphtr-") as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model)
+        return 1 - evaluate(Reader(path, decoder="greedy"), lines).rate()

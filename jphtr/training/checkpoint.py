@@ -16,6 +16,7 @@ from jphtr.bundle import KEY, Header, header_json, read_header
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError, require
 from jphtr.nets.glyph import TRUNK, TRUNK_PARTS
+from jphtr.nets.stored import restored
 from jphtr.store import open_glyphs
 from jphtr.whole import write_whole
 
@@ -37,12 +38,17 @@ def load_weights(path: Path) -> tuple[Header, dict[str, Tensor]]:
         If the file is missing, broken, or not a model of jphtr.
     """
     header = read_header(path)
-    if header.storage == "int8":
+    if header.storage == "int8" and header.kind != "line":
         raise ModelError(f"{path}: int8 weights cannot be trained on; start from the run's best.safetensors")
     if path.suffix == ".onnx":
         onnx = require("onnx")
         graph = onnx.load(str(path)).graph
         arrays = {i.name: onnx.numpy_helper.to_array(i).copy() for i in graph.initializer if "." in i.name}
+        if header.storage == "int8":
+            try:
+                arrays = restored(arrays)
+            except KeyError as error:
+                raise ModelError(f"{path}: its graph lacks {error}; export it again") from None
         return header, {name: torch.from_numpy(a) for name, a in arrays.items()}
     try:
         with safe_open(path, "pt") as file:
