@@ -124,10 +124,11 @@ def _light_on_dark(look: NDArray[np.float32]) -> bool:
     side = max(9, round(look.shape[0] * 0.6)) | 1
     flat = _mean_around(look - _mean_around(look, side), 3)
     flat -= flat.mean(dtype=np.float32)
-    spread = float(np.sqrt((flat**2).mean()))
+    squares = flat * flat
+    spread = float(np.sqrt(squares.mean()))
     if spread < 1:
         return bool(np.median(look) < 100)
-    skew = float((flat**3).mean()) / spread**3
+    skew = float((squares * flat).mean()) / spread**3
     if abs(skew) > 0.1:
         return skew > 0
     # as much ink as paper: the rim of the picture is paper
@@ -138,13 +139,30 @@ def _light_on_dark(look: NDArray[np.float32]) -> bool:
 def _mean_around(look: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """The mean of the square of odd `side` around every pixel, the picture mirrored at its edges."""
     for axis in (0, 1):
-        half = min(side // 2, look.shape[axis] - 1)
-        pad = [(0, 0), (0, 0)]
-        pad[axis] = (half + 1, half)
-        total = np.cumsum(np.pad(look, pad, mode="symmetric"), axis=axis, dtype=np.float64)
-        ends = [np.take(total, np.arange(start, start + look.shape[axis]), axis) for start in (2 * half + 1, 0)]
-        look = ((ends[0] - ends[1]) / (2 * half + 1)).astype(np.float32)
+        along = look.swapaxes(0, axis)
+        count = len(along)
+        half = min(side // 2, count - 1)
+        wide = np.concatenate([along[:half][::-1], along, along[count - half :][::-1]]).swapaxes(0, axis)
+        look = _sums(wide, 2 * half + 1, axis) / np.float32(2 * half + 1)
     return look
+
+
+def _sums(wide: NDArray[np.float32], side: int, axis: int) -> NDArray[np.float32]:
+    """The sums of every `side` neighbours along an axis, out of sums of 1, 2, 4, ... of them: whole arrays at a time."""
+
+    def piece(array: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
+        return array[start : start + count] if axis == 0 else array[:, start : start + count]
+
+    count = wide.shape[axis] - side + 1
+    found, taken, size = np.zeros((), np.float32), 0, 1
+    powers = wide
+    while True:
+        if side & size:
+            found, taken = found + piece(powers, taken, count), taken + size
+        if 2 * size > side:
+            return found
+        rest = powers.shape[axis] - size
+        powers, size = piece(powers, 0, rest) + piece(powers, size, rest), 2 * size
 
 
 def _light(look: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:

@@ -7,8 +7,10 @@ shrinks to the pixels that are really there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,18 +89,20 @@ def _text_rows(ink: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _borders(centres: NDArray[np.float64], ink_in_column: NDArray[np.int64]) -> list[float]:
     """Where each character ends and the next begins: the emptiest column near the middle of their centres."""
+    ink = ink_in_column.tolist()
+    last = len(ink) - 1
     borders = []
-    for a, b in zip(centres[:-1].tolist(), centres[1:].tolist(), strict=True):
+    for a, b in pairwise(centres.tolist()):
         middle, wander = (a + b) / 2, (b - a) * _WANDER
-        columns = np.arange(int(np.ceil(middle - wander)), int(np.floor(middle + wander)) + 1)
-        if len(columns) < 2:
-            borders.append(middle)
-            continue
-        # a border at x lies between the columns x - 1 and x; of equally empty ones the nearest to the middle
-        # wins
-        near = np.clip(columns, 1, len(ink_in_column) - 1)
-        cost = ink_in_column[near] + ink_in_column[near - 1] + np.abs(columns - middle) / (b - a)
-        borders.append(float(columns[int(cost.argmin())]))
+        columns = range(math.ceil(middle - wander), math.floor(middle + wander) + 1)
+        best, least = middle, math.inf
+        for x in columns if len(columns) > 1 else ():
+            # a border at x lies between the columns x - 1 and x; of equally empty ones the nearest to the middle wins
+            near = min(max(x, 1), last)
+            cost = ink[near] + ink[near - 1] + abs(x - middle) / (b - a)
+            if cost < least:
+                best, least = float(x), cost
+        borders.append(best)
     return borders
 
 
