@@ -16,7 +16,7 @@ from jphtr.errors import JphtrError
 from jphtr.image import Picture, name_of
 from jphtr.page_reader import Ruby, read_page
 from jphtr.pages_in import PagePicture, pages_of
-from jphtr.reader import BATCH, Reader
+from jphtr.reader import BATCH, Reader, Unsure
 from jphtr.records import Direction, Gray, LineRegion, Page, Recognition
 from jphtr.segment import is_line, open_detector, segment, shape_of_line
 
@@ -42,7 +42,7 @@ class Reading:
     threads : that a net may use; None takes all cores.
     layout : whether a picture shows one line or a page; "auto" finds out.
     detector : what finds lines on a page, as `segment.open_detector` takes it.
-    direction, min_confidence, nbest, batch_size : of `Reader.read_many`.
+    direction, min_confidence, unsure, nbest, batch_size : of `Reader.read_many`.
     ruby : of `read_page`.
     """
 
@@ -53,6 +53,7 @@ class Reading:
     detector: str | None = None
     direction: Direction | Literal["auto"] = "auto"
     min_confidence: float = 0.0
+    unsure: Unsure = "mark"
     nbest: int = 0
     batch_size: int = BATCH
     ruby: Ruby = "keep"
@@ -133,7 +134,7 @@ class FileReader:
         how = self.how
         found = read_page(
             self.reader, page.gray(), self.detector if regions is None else None, regions=regions,
-            ruby=how.ruby, min_confidence=how.min_confidence, nbest=how.nbest, batch_size=how.batch_size,
+            ruby=how.ruby, min_confidence=how.min_confidence, unsure=how.unsure, nbest=how.nbest, batch_size=how.batch_size,
         )  # fmt: skip
         return replace(found, path=name, number=page.number, dpi=page.dpi)
 
@@ -141,7 +142,7 @@ class FileReader:
         how = self.how
         lines = self.reader.read_many(
             (one.line for one in waiting if one.line is not None), how.direction,
-            min_confidence=how.min_confidence, nbest=how.nbest, batch_size=how.batch_size,
+            min_confidence=how.min_confidence, unsure=how.unsure, nbest=how.nbest, batch_size=how.batch_size,
         )  # fmt: skip
         for one in waiting:
             if one.answer is not None:

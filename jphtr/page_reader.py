@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jphtr.errors import ImageError, JphtrError
 from jphtr.image import Picture, load_gray, name_of
-from jphtr.reader import BATCH, Reader
+from jphtr.reader import BATCH, Reader, Unsure
 from jphtr.records import Direction, Gray, LineRegion, Page, PageLine, Recognition
 from jphtr.segment import LineCrop, crop, segment
 
@@ -26,6 +26,7 @@ def read_page(
     ruby: Ruby = "keep",
     regions: Sequence[LineRegion] | None = None,
     min_confidence: float = 0.0,
+    unsure: Unsure = "mark",
     decoder: str | None = None,
     nbest: int = 0,
     batch_size: int = BATCH,
@@ -39,7 +40,7 @@ def read_page(
     detector : finds the lines; see `segment.open_detector`. None does without a model.
     ruby : whether small kana beside the lines are lines of their own, each after the line it belongs to, or left out.
     regions : lines that are known already, in reading order, instead of those that would be found.
-    min_confidence, decoder, nbest, batch_size : as `Reader.read_many` takes them.
+    min_confidence, unsure, decoder, nbest, batch_size : as `Reader.read_many` takes them.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def read_page(
         places = [n for n, region in enumerate(kept) if region.direction == direction]
         results = reader.read_many(
             (crops[n].gray for n in places), direction,
-            min_confidence=min_confidence, decoder=decoder, nbest=nbest, batch_size=batch_size,
+            min_confidence=min_confidence, unsure=unsure, decoder=decoder, nbest=nbest, batch_size=batch_size,
         )  # fmt: skip
         for n, result in zip(places, results, strict=True):
             read[n] = _on_page(_reading(result, direction), crops[n])

@@ -21,6 +21,7 @@ from jphtr.records import CharSpan, Direction, Gray, Recognition
 from jphtr.session import RUNTIME_ERRORS, gist, open_session
 
 GETA = "〓"  # what printers set where the type was missing
+Unsure = Literal["mark", "drop"]  # what becomes of characters that are less sure than was asked
 BATCH = 16
 
 _WINDOW = 8  # batches that are looked at together, so that lines of like width share one
@@ -81,6 +82,7 @@ class Reader:
         direction: Direction | Literal["auto"] = "auto",
         *,
         min_confidence: float = 0.0,
+        unsure: Unsure = "mark",
         decoder: str | None = None,
         nbest: int = 0,
     ) -> Recognition:
@@ -91,7 +93,8 @@ class Reader:
         picture : path, open binary file, Pillow image, or array (H, W[, channels]); dark on light or light
             on dark.
         direction : how the line runs; "auto" goes by the shape, and where that is not clear reads both ways.
-        min_confidence : characters less sure than this become 〓, and are kept as first alternative.
+        min_confidence : characters less sure than this become 〓, and are kept as first alternative;
+        unsure : or, with "drop", are left out with their boxes.
         decoder : a key of `DECODERS`, if another than this reader's.
         nbest : how many of the most probable texts to give as well; a beam finds them, whatever the decoder.
 
@@ -109,7 +112,7 @@ class Reader:
         SettingsError
             If there is no such decoder.
         """
-        options = _Options(direction, min_confidence, decoder, nbest)
+        options = _Options(direction, min_confidence, unsure, decoder, nbest)
         result = self._read_window([picture], options, 1)[0]
         if isinstance(result, JphtrError):
             raise result
@@ -121,6 +124,7 @@ class Reader:
         direction: Direction | Literal["auto"] = "auto",
         *,
         min_confidence: float = 0.0,
+        unsure: Unsure = "mark",
         decoder: str | None = None,
         nbest: int = 0,
         batch_size: int = BATCH,
@@ -131,7 +135,7 @@ class Reader:
         Pictures are taken from the iterable a few batches ahead and run together with others of like width,
         which does not change what is read. The other parameters are those of `read`.
         """
-        options = _Options(direction, min_confidence, decoder, nbest)
+        options = _Options(direction, min_confidence, unsure, decoder, nbest)
         source = iter(pictures)
         while window := list(islice(source, batch_size * _WINDOW)):
             yield from self._read_window(window, options, batch_size)
@@ -180,7 +184,7 @@ class Reader:
         found = []
         for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True)):
             line = labels[n, :length], log_probs[n, :length]
-            result = self._recognition(self.decoder(*line, options.decoder), one.strip, options.min_confidence)
+            result = self._recognition(self.decoder(*line, options.decoder), one.strip, options)
             if options.nbest:
                 texts = self.decoder.texts(*line, options.nbest)
                 shares = (("".join(self._chars[label] for label in text), share) for text, share in texts)
@@ -188,12 +192,14 @@ class Reader:
             found.append(result)
         return found
 
-    def _recognition(self, found: Sequence[FrameSpan], strip: Strip, min_confidence: float) -> Recognition:
+    def _recognition(self, found: Sequence[FrameSpan], strip: Strip, options: _Options) -> Recognition:
         spans = []
         for span, (x0, y0, x1, y1) in zip(found, boxes(found, strip.gray), strict=True):
             char = self._chars[span.label]
             others = tuple((self._chars[label], p) for label, p in span.alternatives)
-            if span.confidence < min_confidence:
+            if span.confidence < options.min_confidence:
+                if options.unsure == "drop":
+                    continue
                 char, others = GETA, ((char, span.confidence), *others)
             spans.append(CharSpan(char, strip.to_source(x0, x1, y0, y1), span.confidence, others))
         text = "".join(span.char for span in spans)
@@ -206,6 +212,7 @@ class _Options:
 
     direction: Direction | Literal["auto"]
     min_confidence: float
+    unsure: Unsure
     decoder: str | None
     nbest: int
 

@@ -128,6 +128,7 @@ def test_unwritable_output(run: Run) -> None:
 def test_min_confidence_and_direction(run: Run) -> None:
     path = save("a.png", "あい漢")
     assert run(path, "--min-confidence", 1).stdout == "〓〓〓\n"
+    assert run(path, "--min-confidence", 1, "--unsure", "drop").stdout == "\n"
     assert run(path, "--direction", "horizontal").stdout == "あい漢\n"
     assert run(path, "--direction", "vertical").stdout != "あい漢\n"
 

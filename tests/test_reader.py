@@ -127,6 +127,9 @@ def test_a_doubtful_character_becomes_a_geta(reader: Reader) -> None:
     for before, after in zip(clear.spans, doubted.spans, strict=True):
         if after.char == GETA:
             assert after.alternatives[0] == (before.char, before.confidence)
+    shorter = reader.read(gray, min_confidence=floor, unsure="drop")
+    assert shorter.text == doubted.text.replace(GETA, "")
+    assert shorter.spans == tuple(s for s in clear.spans if s.confidence >= floor)
 
 
 def test_many_in_order_with_failures_in_their_places(reader: Reader, tmp_path: Path) -> None:

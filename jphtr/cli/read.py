@@ -115,7 +115,11 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--keep-lines", is_flag=True, help="In text, end lines where they end on the page.")
 @click.option(
     "--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-    help="Print 〓 for characters less sure than this.",
+    help="Characters less sure than this are unsure.",
+)  # fmt: skip
+@click.option(
+    "--unsure", type=click.Choice(["mark", "drop"]), default="mark", show_default=True,
+    help="Print 〓 for unsure characters, or leave them out.",
 )  # fmt: skip
 @click.option(
     "--top-k", type=click.IntRange(0), default=3, show_default=True, help="Alternatives listed for a character.",

@@ -148,7 +148,7 @@ class Readings:
         """What is read on a page, or on a picture of one line."""
         weight = options["lm_weight"]
         reader = self._reader if weight is None else self._weighted(weight)
-        how = {key: options[key] for key in ("min_confidence", "decoder")}
+        how = {key: options[key] for key in ("min_confidence", "unsure", "decoder")}
         layout, regions = options["layout"], None
         if layout == "auto":
             regions = segment(gray, self._detector)
