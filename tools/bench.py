@@ -1,10 +1,13 @@
-"""What reading costs, beside other readers in the same run.
+"""What reading costs, beside other readers in the same run; and what training a classifier costs.
 
-    python tools/bench.py LINES.tsv [-n 40] [--model model.onnx] [--peer rapidocr=PYTHON] [--peer tesseract]
+    python tools/bench.py read LINES.tsv [-n 40] [--model model.onnx] [--peer rapidocr=PYTHON] [--peer tesseract]
+    python tools/bench.py train-char [--config configs/char-hiragana.yaml] [--glyphs FILE.h5] [--seconds 60]
 
 LINES.tsv has the columns file and text (and direction), as `jphtr compose` writes it. The net alone on a strip of 512 x
 48, whole pictures from file to text and the peers (`tools/peers.py`) run on one thread; bulk reading is `jphtr read -j`
 of a thousand pictures with a process for each core. Start-up and peak memory are those of the command.
+
+Training is measured by `tools/bench_train.py`; unpacking has a tool of its own, `tools/bench_unpack.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from bench_train import train_char
 from compare import peer
 
 from jphtr.bundle import SHIPPED
@@ -67,13 +71,21 @@ def command(arguments: list[str], repeats: int = 3) -> tuple[float, float]:
     return best, memory
 
 
-@click.command()
+@click.group()
+def main() -> None:
+    """What things cost on this machine."""
+
+
+main.add_command(train_char)
+
+
+@main.command()
 @click.argument("lines", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-n", "--count", default=40, show_default=True)
 @click.option("--model", type=click.Path(exists=True, path_type=Path), default=SHIPPED)
 @click.option("--peer", "peers", multiple=True, help="rapidocr or tesseract, with =PYTHON where it lives elsewhere.")
-def main(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
-    """Measure on the pictures of LINES."""
+def read(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
+    """Reading the pictures of LINES."""
     every = list(read_truth(lines))
     rows = every[:: max(1, len(every) // count)][:count]
     paths = [row.path for row in rows]
@@ -96,8 +108,8 @@ def main(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
         print(
             f"{name}, 1 thread: median {statistics.median(times):.1f} ms, mean {statistics.mean(times):.1f} ms a line"
         )
-    read = [sys.executable, "-m", "jphtr", "read", "-m", str(model)]
-    seconds, memory = command([*read, str(paths[0])])
+    reading = [sys.executable, "-m", "jphtr", "read", "-m", str(model)]
+    seconds, memory = command([*reading, str(paths[0])])
     print(f"jphtr read, one line, start included: {seconds:.2f} s, peak {memory:.0f} MB")
     seconds, _ = command([sys.executable, "-m", "jphtr", "--help"])
     print(f"jphtr --help: {seconds:.2f} s")
@@ -106,7 +118,7 @@ def main(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
         for number in range(BULK):
             (Path(folder) / f"{number:04}.png").symlink_to(sources[number % len(sources)].resolve())
         out = Path(folder) / "out.jsonl"
-        seconds, memory = command([*read, "-j", str(os.cpu_count()), folder, "-o", str(out), "--line"], repeats=1)
+        seconds, memory = command([*reading, "-j", str(os.cpu_count()), folder, "-o", str(out), "--line"], repeats=1)
         print(
             f"jphtr read -j {os.cpu_count()} of {BULK} lines: {BULK / seconds:.0f} lines/s, start included, peak {memory:.0f} MB"
         )
