@@ -55,7 +55,7 @@ In Python: `jphtr.load().read("line.png").text`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -63,18 +63,19 @@ if TYPE_CHECKING:
     from jphtr.classifier import Classifier
     from jphtr.formats.notebook import Shown
     from jphtr.image import Picture
-    from jphtr.reader import Reader
+    from jphtr.page_reader import PageReader
     from jphtr.records import Page, Recognition
 
 __version__ = "0.1.0"
-__all__ = ["load", "show"]
+__all__ = ["load", "save", "show"]
 
 
 @overload
 def load(
-    model: None = None, *, threads: int | None = None, decoder: str | None = None, lm: Path | str | None = None,
-    lm_weight: float | None = None, beam_width: int | None = None, allow: Sequence[str] = (), block: Sequence[str] = (),
-) -> Reader: ...  # fmt: skip
+    model: None = None, *, threads: int | None = None, detector: str | None = None, decoder: str | None = None,
+    lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
+    allow: Sequence[str] = (), block: Sequence[str] = (),
+) -> PageReader: ...  # fmt: skip
 
 
 @overload
@@ -85,24 +86,27 @@ def load(
 
 @overload
 def load(
-    model: Path | str, *, threads: int | None = None, decoder: str | None = None, lm: Path | str | None = None,
-    lm_weight: float | None = None, beam_width: int | None = None, allow: Sequence[str] = (), block: Sequence[str] = (),
+    model: Path | str, *, threads: int | None = None, detector: str | None = None, decoder: str | None = None,
+    lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
+    allow: Sequence[str] = (), block: Sequence[str] = (),
 ) -> Any: ...  # fmt: skip
 
 
 def load(
-    model: Path | str | None = None, *, threads: int | None = None, decoder: str | None = None,
+    model: Path | str | None = None, *, threads: int | None = None, detector: str | None = None, decoder: str | None = None,
     lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
     allow: Sequence[str] = (), block: Sequence[str] = (),
-) -> Reader | Classifier:  # fmt: skip
-    """A reader of line pictures, or a classifier of pictures of single characters.
+) -> PageReader | Classifier:  # fmt: skip
+    """A reader of lines and pages, or a classifier of pictures of single characters.
 
     Parameters
     ----------
     model : an `.onnx` model file, of either kind; the name of a classifier in the package, such as "hiragana"
         (`bundle.CLASSIFIERS`); None takes the reader that comes with the package.
     threads : CPU threads; None leaves the choice to ONNX Runtime.
-    decoder : "beam" or "greedy"; None takes what reads best on balance. This and all that follows is for readers.
+    detector : finds the lines of pages: a page model, "classical" for none, or None for the one in the package. This
+        and all that follows is for readers.
+    decoder : "beam" or "greedy"; None takes what reads best on balance.
     lm : a language model that the beam asks, an `.lm` file; None takes the one in the package, "none" none.
     lm_weight, beam_width : of the language model beside the net, and texts that the beam keeps; None as tuned.
     allow, block : what alone may be read, or may not: each a script ("digit", "kana", ...), "@" and a file of
@@ -123,16 +127,55 @@ def load(
             from jphtr.classifier import Classifier
             from jphtr.errors import SettingsError
 
-            if decoder or lm or lm_weight is not None or beam_width or allow or block:
+            if detector or decoder or lm or lm_weight is not None or beam_width or allow or block:
                 raise SettingsError(f"{model}: a model for single characters, which takes no option but threads")
             return Classifier(model, threads=threads)
 
-    from jphtr.reader import Reader
+    from jphtr.page_reader import PageReader
 
-    return Reader(
-        model, threads=threads, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow,
+    return PageReader(
+        model, threads=threads, detector=detector, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow,
         block=block,
     )  # fmt: skip
+
+
+def save(
+    results: Recognition | Page | Iterable[Recognition | Page], path: Path | str, *, format: str | None = None,
+    top_k: int = 3, keep_lines: bool = False, picture: Picture | None = None,
+) -> None:  # fmt: skip
+    """Write results to a file, whole or not at all.
+
+    Parameters
+    ----------
+    results : a line, a page, or several of them.
+    path : of the file.
+    format : text, json, jsonl, tsv, hocr, alto, page or pdf; None goes by the suffix of the path.
+    top_k : how many alternatives of a character to list, at most.
+    keep_lines : in text, whether lines end where they end on the page.
+    picture : what was read, where the results have no path to find it by.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such format, or the suffix names none.
+    ImageError
+        If the format shows the picture, and it is not found.
+    DataError
+        If the file cannot be written.
+    """
+    from jphtr.errors import SettingsError  # importing jphtr stays instant
+    from jphtr.formats import FORMATS, Style, of_file, pieces
+    from jphtr.pages_in import Pictures
+    from jphtr.records import Page, Recognition
+    from jphtr.whole import write_whole
+
+    name = format or of_file(path)
+    if name not in FORMATS:
+        raise SettingsError(f"format {name!r}: there are {', '.join(FORMATS)}")
+    several = [results] if isinstance(results, Recognition | Page) else results
+    pictures = Pictures({} if picture is None else {None: picture})
+    style = Style(not isinstance(results, Recognition | Page), top_k, "", __version__, keep_lines, pictures)
+    write_whole(Path(path), b"".join(pieces(name, several, style)))
 
 
 def show(result: Recognition | Page, picture: Picture | None = None) -> Shown:

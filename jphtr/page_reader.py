@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from jphtr.errors import ImageError, JphtrError
 from jphtr.image import Picture, load_gray, name_of
+from jphtr.pages_in import pages_of
 from jphtr.reader import BATCH, Reader, Unsure
 from jphtr.records import Direction, Gray, LineRegion, Page, PageLine, Recognition
-from jphtr.segment import LineCrop, crop, segment
+from jphtr.segment import LineCrop, crop, open_detector, segment
 
 if TYPE_CHECKING:
     from jphtr.segment.detector import Detector
@@ -71,6 +74,67 @@ def read_page(
             read[n] = _on_page(_reading(result, direction), crops[n])
     lines = tuple(PageLine(region, read[n]) for n, region in enumerate(kept))
     return Page(gray.shape[1], gray.shape[0], lines, name_of(picture))
+
+
+class PageReader(Reader):
+    """A `Reader` that reads pages too.
+
+    Parameters
+    ----------
+    model, threads, decoding : of `Reader`; `decoding` holds its arguments from `decoder` on.
+    detector : what finds the lines of pages, as `segment.open_detector` takes it; it is opened when it is first needed.
+    """
+
+    def __init__(
+        self,
+        model: Path | str | None = None,
+        *,
+        threads: int | None = None,
+        detector: str | None = None,
+        **decoding: Any,
+    ) -> None:
+        super().__init__(model, threads=threads, **decoding)
+        self._detector_name, self._threads = detector, threads
+
+    @cached_property
+    def detector(self) -> Detector | None:
+        """What finds lines; None does without a model.
+
+        Raises
+        ------
+        ModelError
+            If its file is no such model.
+        """
+        return open_detector(self._detector_name, threads=self._threads)
+
+    def read_page(
+        self, picture: Picture, *, ruby: Ruby = "keep", regions: Sequence[LineRegion] | None = None, **options: Any
+    ) -> Page:
+        """Find the lines of a page and read them; of a file with several pages the first.
+
+        The parameters are those of the function `read_page`, and so are the result and the errors.
+        """
+        detector = self.detector if regions is None else None
+        return read_page(self, picture, detector, ruby=ruby, regions=regions, **options)
+
+    def read_pages(self, file: Picture, **options: Any) -> Iterator[Page]:
+        """Each page of a picture file, TIFF or PDF, in their order, read when it is asked for.
+
+        Parameters
+        ----------
+        file : as `pages_in.pages_of` takes it.
+        options : of `read_page`.
+
+        Raises
+        ------
+        ImageError
+            If the file or one of its pages cannot be read.
+        MissingExtraError
+            If it is a PDF, and the package that draws PDFs is not installed.
+        """
+        for sheet in pages_of(file):
+            page = self.read_page(sheet.gray(), **options)
+            yield replace(page, path=name_of(file), number=sheet.number, dpi=sheet.dpi)
 
 
 def find_lines(picture: Picture, detector: Detector | None = None, *, ruby: Ruby = "keep") -> tuple[Gray, Page]:

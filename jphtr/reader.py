@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -76,22 +76,35 @@ class Reader:
     def __repr__(self) -> str:
         return f"Reader({self.header.name}, {len(self._chars) - 1} characters)"
 
+    @overload
+    def read(
+        self, picture: Picture, direction: Direction | Literal["auto"] = "auto", *, min_confidence: float = 0.0,
+        unsure: Unsure = "mark", decoder: str | None = None, nbest: int = 0,
+    ) -> Recognition: ...  # fmt: skip
+
+    @overload
+    def read(
+        self, picture: list[Any] | tuple[Any, ...], direction: Direction | Literal["auto"] = "auto", *,
+        min_confidence: float = 0.0, unsure: Unsure = "mark", decoder: str | None = None, nbest: int = 0,
+    ) -> list[Recognition]: ...  # fmt: skip
+
     def read(
         self,
-        picture: Picture,
+        picture: Picture | list[Any] | tuple[Any, ...],
         direction: Direction | Literal["auto"] = "auto",
         *,
         min_confidence: float = 0.0,
         unsure: Unsure = "mark",
         decoder: str | None = None,
         nbest: int = 0,
-    ) -> Recognition:
-        """Text of one picture of a line.
+    ) -> Recognition | list[Recognition]:
+        """Text of a picture of a line, or of several.
 
         Parameters
         ----------
         picture : path, open binary file, Pillow image, or array (H, W[, channels]); dark on light or light
-            on dark.
+            on dark. A list or tuple of them gives a list; the first that cannot be read raises its error, where
+            `read_many` goes on.
         direction : how the line runs; "auto" goes by the shape, and where that is not clear reads both ways.
         min_confidence : characters less sure than this become 〓, and are kept as first alternative;
         unsure : or, with "drop", are left out with their boxes.
@@ -112,11 +125,16 @@ class Reader:
         SettingsError
             If there is no such decoder.
         """
-        options = _Options(direction, min_confidence, unsure, decoder, nbest)
-        result = self._read_window([picture], options, 1)[0]
-        if isinstance(result, JphtrError):
-            raise result
-        return result
+        several = isinstance(picture, list | tuple)
+        found = []
+        for result in self.read_many(
+            picture if isinstance(picture, list | tuple) else [picture], direction,
+            min_confidence=min_confidence, unsure=unsure, decoder=decoder, nbest=nbest,
+        ):  # fmt: skip
+            if isinstance(result, JphtrError):
+                raise result
+            found.append(result)
+        return found if several else found[0]
 
     def read_many(
         self,
