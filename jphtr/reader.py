@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from jphtr.errors import ImageError, JphtrError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE, Strip, guess_direction, prepare
 from jphtr.image import Picture, load_gray, name_of
 from jphtr.records import CharSpan, Direction, Gray, Recognition
-from jphtr.session import RUNTIME_ERRORS, gist, open_session
+from jphtr.session import RUNTIME_ERRORS, cores, gist, open_session
 
 GETA = "〓"  # what printers set where the type was missing
 Unsure = Literal["mark", "drop"]  # what becomes of characters that are less sure than was asked
@@ -69,9 +70,11 @@ class Reader:
         self.decoder = LineDecoder(
             self._chars, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow, block=block
         )
-        # an int8 LSTM scales by what all lines of a batch hold; alone a line reads the same in any company
+        # an int8 LSTM scales by what all lines of a batch hold; alone a line reads the same in any company, and lines
+        # share the cores better than the parts of one do
         self._alone = self.header.storage == "int8"
-        self._session = _session(self.path, threads)
+        self._lanes = (threads or cores()) if self._alone else 1
+        self._session = _session(self.path, 1 if self._alone else threads)
 
     def __repr__(self) -> str:
         return f"Reader({self.header.name}, {len(self._chars) - 1} characters)"
@@ -172,12 +175,11 @@ class Reader:
                 continue
             tries += [_Try(index, strip, strip is strips[0]) for strip in strips if strip.has_ink]
             results[index] = Recognition("", 0.0, (), strips[0].direction, name_of(picture))
-        for batch in _batches(tries, 1 if self._alone else batch_size):
-            try:
-                found = self._run(batch, options)
-            except JphtrError as error:
+        batches = list(_batches(tries, 1 if self._alone else batch_size))
+        for batch, found in zip(batches, self._run_all(batches, options), strict=True):
+            if isinstance(found, JphtrError):
                 for one in batch:
-                    results[one.index] = error
+                    results[one.index] = found
                 continue
             for one, reading in zip(batch, found, strict=True):
                 doubt = (1 - reading.confidence) * (_SHAPE_COUNTS if one.likely else 1)
@@ -185,6 +187,24 @@ class Reader:
                     doubts[one.index] = doubt
                     results[one.index] = replace(reading, path=name_of(pictures[one.index]))
         return [result for result in results if result is not None]
+
+    def _run_all(
+        self, batches: Sequence[Sequence[_Try]], options: _Options
+    ) -> Iterable[list[Recognition] | JphtrError]:
+        """What each batch says, or why it cannot be read."""
+
+        def one(batch: Sequence[_Try]) -> list[Recognition] | JphtrError:
+            try:
+                return self._run(batch, options)
+            except JphtrError as error:
+                return error
+
+        lanes = min(self._lanes, len(batches))
+        if lanes < 2:
+            return map(one, batches)
+        first = one(batches[0])  # which loads the language model
+        with ThreadPoolExecutor(lanes, "jphtr") as pool:  # ONNX Runtime lets go of the interpreter while it computes
+            return [first, *pool.map(one, batches[1:])]
 
     def _run(self, batch: Sequence[_Try], options: _Options) -> list[Recognition]:
         """One run of the net over strips of like width."""

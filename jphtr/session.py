@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def open_session(path: Path, kind: str, ports: Collection[str], threads: int | N
     if lacking := set(ports) - there:
         raise ModelError(f"{path}: a {kind} model without {', '.join(sorted(lacking))}; export it again")
     return session
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gist(error: BaseException) -> str:

@@ -23,12 +23,13 @@ from torch.nn import functional as F
 
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError, ModelError, SettingsError
+from jphtr.nets.line import LineNet
 from jphtr.records import Line
 from jphtr.settings import OptimSettings, TrainLineSettings
 from jphtr.settings import load as settings_of
 from jphtr.training.checkpoint import load_state, load_weights, save_state, save_weights
 from jphtr.training.hardware import Hardware
-from jphtr.training.learner import learning_rate
+from jphtr.training.learner import learning_rate, optimizer_of
 from jphtr.training.loader import IGNORE, LineStream, Sample, collate, draw, frame_targets, sample, split
 from jphtr.training.loop import train_line
 from jphtr.training.losses import choose_columns, line_losses, targets
@@ -51,6 +52,20 @@ def same(a: list[Sample], b: list[Sample]) -> bool:
 
 
 # ---- the stream ----
+
+
+def test_muon_turns_matrices_and_leaves_the_output_layer_to_adamw() -> None:
+    net = LineNet(9, (4, 8, 8, 8), 8, 8)
+    settings = OptimSettings(name="muon", lr=1e-2, weight_decay=0.0)
+    optimizer = optimizer_of(net, settings)
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    torch.manual_seed(0)
+    for p in net.parameters():
+        p.grad = torch.randn_like(p) * torch.linspace(0.1, 1, p.shape[0]).view(-1, *[1] * (p.ndim - 1))
+    optimizer.step()
+    moved = {name: (p.detach() - before[name]).flatten(1) for name, p in net.named_parameters() if p.ndim > 1}
+    spread = {name: float(torch.linalg.cond(move)) for name, move in moved.items()}
+    assert spread.pop("head.weight") > 5 and max(spread.values()) < 2.5
 
 
 def test_batches_do_not_depend_on_workers_or_on_where_they_start() -> None:

@@ -17,7 +17,7 @@ class OptimSettings(Section):
     """The optimizer under a warm-up and a decay to zero."""
 
     lr: float = Field(default=2e-3, gt=0, description="highest learning rate")
-    name: str = Field(default="adamw", description="adamw, or any other optimizer of timm, such as lamb or sgd")
+    name: str = Field(default="adamw", description="adamw, or any other optimizer of timm, such as muon, lamb or sgd")
     warmup: int = Field(default=300, ge=0, description="steps over which the learning rate is raised")
     decay: Decay = Field(default="linear", description="how the learning rate falls to zero, or that it stays")
     betas: tuple[float, float] = Field(default=(0.9, 0.99), description="decay of the two moments, where there are two")

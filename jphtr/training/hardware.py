@@ -11,6 +11,7 @@ import torch
 from torch import distributed, nn
 
 from jphtr.errors import SettingsError
+from jphtr.session import cores
 from jphtr.settings import Precision, RunSettings
 
 
@@ -73,8 +74,7 @@ def settle(settings: RunSettings) -> Hardware:
     else:
         device = torch.device("cpu")
         _keep_memory()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        torch.set_num_threads(settings.threads or max(1, cores // ranks - settings.workers))
+        torch.set_num_threads(settings.threads or max(1, cores() // ranks - settings.workers))
     if ranks > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Hardware(device, half(settings.precision, device), rank, ranks)

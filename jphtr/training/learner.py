@@ -56,7 +56,8 @@ def learning_rate(settings: OptimSettings, step: int, progress: float) -> float:
 def optimizer_of(net: nn.Module, settings: OptimSettings) -> torch.optim.Optimizer:
     """The optimizer of all parameters that are trained; matrices and kernels alone have weight decay.
 
-    A net may name exceptions in `no_weight_decay()`, as those of timm do.
+    A net may name exceptions in `no_weight_decay()`, as those of timm do. Optimizers of the Muon family, which turn a
+    matrix in all its directions at once, leave the output layer to AdamW: a step knows little of most of its rows.
 
     Raises
     ------
@@ -67,9 +68,16 @@ def optimizer_of(net: nn.Module, settings: OptimSettings) -> torch.optim.Optimiz
     trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
     matrices = [p for name, p in trained if p.ndim > 1 and name not in exceptions]
     others = [p for name, p in trained if p.ndim <= 1 or name in exceptions]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)
+    if "muon" in settings.name:
+        table = [p for name, p in trained if p.ndim > 1 and name.startswith("head.")]
+        groups[0]["params"] = [p for p in matrices if not any(p is t for t in table)]
+        groups.append({"params": table, "weight_decay": settings.weight_decay, "use_fallback": True})
     optim = require("timm.optim")
     names = optim.list_optimizers()
     if settings.name not in names:
