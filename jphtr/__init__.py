@@ -41,6 +41,7 @@ imports torch:
     segment     page -> lines in reading order
     page_reader  page -> its lines with what they say
     bulk        files by the thousand -> what they say, in bounded memory
+    ray_read    pictures in folders and tables -> parquet, through Ray Data
     evaluate    model x lines or pages -> scores, boxes, calibration, worst lines
     evaluate_char  classifier x pictures of known characters -> scores, confusions, worst mistakes
     serve       the web page and the HTTP API

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -208,6 +209,7 @@ _reader: FileReader | None = None  # of a process that reads for another
 
 def _begin(how: Reading) -> None:
     global _reader
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all processes; only the first has something to say
     _reader = FileReader(how)
 
 

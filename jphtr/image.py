@@ -82,13 +82,15 @@ def load_gray(picture: Picture, *, name: str | None = None) -> Gray:
         return _from_array(picture, called)
     if isinstance(picture, Image.Image):
         return _decoded(picture, called)
-    data = read_bytes(picture, called)
-    with decoding(called), open_image(data) as image:
+    data = read_bytes(picture, called, documents=False)
+    with decoding(called, documents=False), open_image(data) as image:
         return _decoded(image, called)
 
 
-def read_bytes(picture: str | Path | BinaryIO, name: str) -> bytes:
+def read_bytes(picture: str | Path | BinaryIO, name: str, *, documents: bool = True) -> bytes:
     """The whole of a file, for a pipe cannot seek.
+
+    What is said of a folder names PDF among the kinds of files unless `documents` says otherwise.
 
     Raises
     ------
@@ -102,7 +104,9 @@ def read_bytes(picture: str | Path | BinaryIO, name: str) -> bytes:
         else:
             data = picture.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = _why_not(Path(picture), error) if isinstance(picture, str | Path) else f"cannot be read: {gist(error)}"
+        why = f"cannot be read: {gist(error)}"
+        if isinstance(picture, str | Path):
+            why = _why_not(Path(picture), error, documents)
         raise ImageError(f"{name}: {why}") from None
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes)")
@@ -123,15 +127,17 @@ def open_image(data: bytes) -> Image.Image:
 
 
 @contextmanager
-def decoding(name: str) -> Iterator[None]:
-    """Within it, what Pillow raises becomes an ImageError of one line about the picture."""
+def decoding(name: str, *, documents: bool = True) -> Iterator[None]:
+    """Within it, what Pillow raises becomes an ImageError of one line about the picture.
+
+    It names the kinds of files that can be read; PDF is one of them unless `documents` says otherwise.
+    """
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name}: more than {MAX_PIXELS:,} pixels; cut it into parts") from None
     except UnidentifiedImageError:
-        kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise ImageError(f"{name}: not a picture that can be read; use one of: {kinds}") from None
+        raise ImageError(f"{name}: not a picture that can be read; use one of: {_kinds(documents)}") from None
     except _DECODER_ERRORS as error:
         raise ImageError(f"{name}: broken picture: {gist(error)}") from None
 
@@ -159,7 +165,7 @@ def _matches(pattern: str) -> list[str]:
 
 def pictures_in(folder: Path, *, documents: bool = False) -> list[str]:
     """Paths of all pictures, and PDF files if `documents`, below a folder, by suffix, sorted; hidden ones are left out."""
-    wanted = SUFFIXES | {".pdf"} if documents else SUFFIXES
+    wanted = _suffixes(documents)
     found = (
         path
         for path in folder.rglob("*")
@@ -168,6 +174,15 @@ def pictures_in(folder: Path, *, documents: bool = False) -> list[str]:
         and path.is_file()
     )
     return [str(path) for path in sorted(found)]
+
+
+def _suffixes(documents: bool) -> frozenset[str]:
+    return SUFFIXES | {".pdf"} if documents else SUFFIXES
+
+
+def _kinds(documents: bool) -> str:
+    """What can be read, as a person is told."""
+    return " ".join(sorted(suffix[1:] for suffix in _suffixes(documents)))
 
 
 def _decoded(image: Image.Image, name: str) -> Gray:
@@ -238,11 +253,12 @@ def _eight_bits(deep: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(values * (255 / full) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _why_not(path: Path, error: Exception) -> str:
+def _why_not(path: Path, error: Exception, documents: bool) -> str:
     """Why a path could not be opened, and what to do."""
     if path.is_dir():  # Windows says "permission denied" here
-        kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        return "is a folder; name the pictures in it" if pictures_in(path) else f"no pictures in this folder ({kinds})"
+        if pictures_in(path, documents=documents):
+            return "is a folder; name the pictures in it"
+        return f"no pictures in this folder ({_kinds(documents)})"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from jphtr.errors import ImageError
 from jphtr.image import expand, load_gray
+from jphtr.pages_in import pages_of
 
 GRAY = (np.add.outer(np.arange(20) * 5, np.arange(30) * 3)).astype(np.uint8)  # no symmetry: turns show
 
@@ -211,6 +212,18 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match=why) as caught:
             load_gray(path)
         one_line(caught.value, str(path))
+
+
+def test_the_kinds_of_files_are_named_that_could_be_read_there(tmp_path: Path) -> None:
+    text = tmp_path / "a.docx"
+    text.write_text("no picture", "utf-8")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for path in (text, empty):
+        with pytest.raises(ImageError, match="bmp gif jpeg jpg png tif tiff webp"):
+            load_gray(path)
+        with pytest.raises(ImageError, match="bmp gif jpeg jpg pdf png tif tiff webp"):
+            list(pages_of(path))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")

@@ -183,6 +183,36 @@ def test_segment_goes_on_after_a_bad_page(picture: Path, tmp_path: Path) -> None
     assert done.stderr.startswith("jphtr: error: ") and "broken.png" in done.stderr
 
 
+def broken_in_the_middle(path: Path) -> Path:
+    """A TIFF of three pages, the second of which cannot be decoded."""
+    first, *others = (Image.fromarray(page(way)[0]) for way in ("horizontal", "vertical", "vertical"))
+    first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    with Image.open(path) as image:
+        image.seek(1)
+        start = image.tag_v2[273][0]  # type: ignore[attr-defined]  # where its pixels are
+    data[start : start + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    return path
+
+
+def test_segment_goes_on_after_a_broken_page_of_a_file(tmp_path: Path) -> None:
+    path = broken_in_the_middle(tmp_path / "letters.tif")
+    done = CliRunner().invoke(segment_command, [str(path), "--detector", "classical"])
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["page"], len(row["lines"])) for row in found] == [(1, len(TEXTS)), (3, len(TEXTS))]
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1 and f"{path}, page 2: broken picture" in done.stderr
+
+
+def test_segment_searches_folders_for_documents_too(picture: Path) -> None:
+    Image.open(picture).save(picture.with_suffix(".pdf"))
+    pytest.importorskip("pypdfium2", reason="it draws PDF")
+    done = CliRunner().invoke(segment_command, [str(picture.parent), "--detector", "classical"])
+    assert done.exit_code == 0, done.output
+    assert [Path(json.loads(row)["path"]).name for row in done.stdout.splitlines()] == ["page.pdf", "page.png"]
+
+
 def test_eval_page_counts(model: Path, tmp_path: Path) -> None:
     for number, direction in enumerate(("horizontal", "vertical")):
         gray, truth = page(direction)

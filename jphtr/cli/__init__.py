@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("jphtr.cli.read", "read", "Read pictures of lines and print their text."),
     "classify": ("jphtr.cli.classify", "classify", "Say what single characters are."),
     "segment": ("jphtr.cli.segment", "segment", "Find the lines of pages."),
+    "read-ray": ("jphtr.cli.read_ray", "read_ray", "Read pictures into parquet, on one machine or a Ray cluster."),
     "serve": ("jphtr.cli.serve", "serve", "Read in the browser, and over HTTP."),
     "info": ("jphtr.cli.info", "info", "Show what a model file is."),
     "charset": ("jphtr.cli.charset", "charset", "Show which characters are covered, and which are missing."),

@@ -104,14 +104,22 @@ class _Run:
         from jphtr.image import expand
         from jphtr.pages_in import pages_of
 
-        for name in expand(self.names):
+        for name in expand(self.names, documents=True):
             try:
                 for picture in pages_of(StandardInput() if name == "-" else name, name=name):
-                    gray = picture.gray()
-                    yield gray, replace(self.lines_of(gray), path=name, number=picture.number, dpi=picture.dpi)
+                    try:
+                        gray = picture.gray()
+                        page = replace(self.lines_of(gray), path=name, number=picture.number, dpi=picture.dpi)
+                    except JphtrError as error:  # the pages behind a broken one are still looked at
+                        self._fail(name, error)
+                        continue
+                    yield gray, page
             except JphtrError as error:
-                self.failed += 1
-                complain(error if str(error).startswith(name) else f"{name}: {error}")
+                self._fail(name, error)
+
+    def _fail(self, name: str, error: JphtrError) -> None:
+        self.failed += 1
+        complain(error if str(error).startswith(name) else f"{name}: {error}")
 
 
 def _write(run: _Run, format_name: str, output: str, finder: Detector | None) -> None:
