@@ -22,8 +22,7 @@ from jphtr.records import Glyph, Page, PageLine
 from jphtr.segment import in_order
 from jphtr.segment.page_files import page_from, page_json, read_pages
 from jphtr.segment.quads import corners, sizes
-from jphtr.settings import ComposeSettings
-from jphtr.settings.page import PageComposeSettings
+from jphtr.settings import ComposeSettings, PageComposeSettings
 from jphtr.store import write_glyphs
 
 CHARS = Charset("日本語漢字文章頁行列" + "".join(map(chr, range(ord("ぁ"), ord("ん") + 1))) + "、。ー・ABC0123456789- ")

@@ -24,8 +24,7 @@ from jphtr.segment.detector import Detector
 from jphtr.segment.lines import Maps, lines_from
 from jphtr.segment.quads import corners, overlap
 from jphtr.segment.scores import score
-from jphtr.settings import assign
-from jphtr.settings.page import TrainPageSettings
+from jphtr.settings import TrainPageSettings, assign
 from jphtr.training.checkpoint import load_state, load_weights
 from jphtr.training.page import fill, train_page
 from jphtr.training.page_stream import PageFolder, PageStream, piece

@@ -32,7 +32,7 @@ def train_page(
         require(module)
 
     from jphtr import settings as setting
-    from jphtr.settings.page import TrainPageSettings
+    from jphtr.settings import TrainPageSettings
 
     refuse_with_resume(resume, {"--config": config, "--output": output, "--load": load})
     if resize != "fail":

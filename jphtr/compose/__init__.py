@@ -90,12 +90,12 @@ class Composer:
         style = style or self._styles[int(rng.choice(len(self._styles), p=self._style_p))]
         empty = text is None and rng.random() < settings.empty
         wanted = self.charset.chars[1] if empty else text if text is not None else self.texts.draw(rng)
-        writer = self._writer(style, wanted, rng)
-        hand = self._hand(writer, style, rng)
+        writer = self.writer(style, wanted, rng)
+        hand = self.hand(writer, style, rng)
         if settings.roman and style in ("print", "display") and rng.random() < settings.roman:
-            hand = replace(hand, roman=self._writer(style, "".join(filter(is_latin, wanted)) or wanted, rng))
+            hand = replace(hand, roman=self.writer(style, "".join(filter(is_latin, wanted)) or wanted, rng))
         lacks = "".join(c for c in wanted if not self.atlas.has[writer, self.charset.label(c)]) or wanted
-        placed = lay_out(wanted, self.atlas, hand, direction, rng, self._writer(style, lacks, rng, writer))
+        placed = lay_out(wanted, self.atlas, hand, direction, rng, self.writer(style, lacks, rng, writer))
         while placed and placed[0].patch is None:
             placed = placed[1:]
         while placed and placed[-1].patch is None:
@@ -138,7 +138,7 @@ class Composer:
         spans = tuple(CharSpan(p.char, (b[0], b[1], b[2], b[3])) for p, b in kept)
         return Line(gray, "".join(s.char for s in spans), self.atlas.writers[writer], "composed", direction, spans)
 
-    def _writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
+    def writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
         """A writer of the style who has the text's characters: the best of three drawn ones.
 
         A writer without any kana, a Chinese font say, is judged by the rest: somebody else writes the kana.
@@ -156,7 +156,7 @@ class Composer:
                 break
         return best
 
-    def _hand(self, writer: int, style: str, rng: Rng) -> Hand:
+    def hand(self, writer: int, style: str, rng: Rng) -> Hand:
         r = rng.random()
         wide = float(rng.uniform(0.15, 1.2)) if r < 0.07 else 0.0
         word, upright, pairs = float(rng.uniform(0.25, 1.1)), rng.random() < 0.6, rng.random() < 0.35

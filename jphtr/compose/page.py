@@ -11,7 +11,7 @@ from jphtr.compose.page_parts import Looks
 from jphtr.compose.page_sheet import SetLine, Sheet
 from jphtr.errors import SettingsError
 from jphtr.records import CharSpan, Gray, LineRegion, Page, PageLine, Recognition
-from jphtr.settings.page import PageComposeSettings
+from jphtr.settings import PageComposeSettings
 
 Rng = np.random.Generator
 

@@ -75,9 +75,9 @@ class Sheet:
         """A pen of a style; a `calm` one keeps to its line and to ordinary spacing."""
         composer, rng = self.composer, self.rng
         sample = self.sentence()[:60]
-        writer = composer._writer(style, sample, rng)
-        other = composer._writer(style, sample, rng, writer)
-        hand = composer._hand(writer, style, rng)
+        writer = composer.writer(style, sample, rng)
+        other = composer.writer(style, sample, rng, writer)
+        hand = composer.hand(writer, style, rng)
         rough = style not in ("print", "display")
         hand = replace(hand, tracking=float(np.clip(hand.tracking, -0.06, 0.12 if calm else 0.25)))
         kinds = list(INKS if rng.random() < 0.1 else _MILD)

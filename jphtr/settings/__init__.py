@@ -1,6 +1,6 @@
 """Settings as models: YAML files, `key=value` overrides, and one clear line for every mistake.
 
-A setting is one field in `line`, `char` or `run`, with its type, its default and one line of description; the YAML file,
+A setting is one field in `line`, `char`, `page` or `run`, with its type, its default and one line of description; the YAML file,
 `-s key=value`, the commented template and the copy in the run folder follow from it.
 """
 
@@ -21,10 +21,20 @@ from jphtr.settings.line import (
     LineNetSettings,
     TrainLineSettings,
 )
+from jphtr.settings.page import (
+    PageComposeSettings,
+    PageDataSettings,
+    PageLossSettings,
+    PageNetSettings,
+    PageRunSettings,
+    TrainPageSettings,
+)
 from jphtr.settings.run import OptimSettings, Precision, RunSettings, Share
 
 __all__ = [
-    "AugmentSettings", "CharDataSettings", "CharLossSettings", "CharNetSettings", "CharOptimSettings", "CharRunSettings",
-    "ComposeSettings", "LineDataSettings", "LineLossSettings", "LineNetSettings", "OptimSettings", "Precision",
-    "RunSettings", "Section", "Share", "TrainCharSettings", "TrainLineSettings", "assign", "load", "replace", "to_yaml",
+    "AugmentSettings", "CharDataSettings", "CharLossSettings", "CharNetSettings", "CharOptimSettings",
+    "CharRunSettings", "ComposeSettings", "LineDataSettings", "LineLossSettings", "LineNetSettings", "OptimSettings",
+    "PageComposeSettings", "PageDataSettings", "PageLossSettings", "PageNetSettings", "PageRunSettings", "Precision",
+    "RunSettings", "Section", "Share", "TrainCharSettings", "TrainLineSettings", "TrainPageSettings", "assign",
+    "load", "replace", "to_yaml",
 ]  # fmt: skip

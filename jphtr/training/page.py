@@ -18,8 +18,7 @@ from jphtr.charset import Charset
 from jphtr.compose.page import PageComposer
 from jphtr.errors import ModelError, SettingsError
 from jphtr.nets.page import PageNet
-from jphtr.settings import assign
-from jphtr.settings.page import PageLossSettings, TrainPageSettings
+from jphtr.settings import PageLossSettings, TrainPageSettings, assign
 from jphtr.training.checkpoint import glyph_sources, load_weights
 from jphtr.training.hardware import Hardware, settle
 from jphtr.training.learner import Learner

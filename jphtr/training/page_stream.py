@@ -20,7 +20,7 @@ from jphtr.compose.page import PageComposer
 from jphtr.errors import DataError
 from jphtr.records import Gray, LineRegion, Page
 from jphtr.segment.page_files import page_from, page_json
-from jphtr.settings.page import PageDataSettings
+from jphtr.settings import PageDataSettings
 from jphtr.training.page_targets import page_targets
 from jphtr.training.workers import made
 from jphtr.whole import write_whole
