@@ -157,6 +157,7 @@ class Composer:
         return best
 
     def hand(self, writer: int, style: str, rng: Rng) -> Hand:
+        """How a writer sets or writes one line: print is even, a person is not."""
         r = rng.random()
         wide = float(rng.uniform(0.15, 1.2)) if r < 0.07 else 0.0
         word, upright, pairs = float(rng.uniform(0.25, 1.1)), rng.random() < 0.6, rng.random() < 0.35
