@@ -49,6 +49,7 @@ def net_alone(model: Path) -> float:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     gray = np.random.default_rng(0).integers(0, 256, (1, 48, 512), dtype=np.uint8)

@@ -28,7 +28,7 @@ from jphtr.whole import write_whole
 __all__ = ["Exported", "export_model"]
 
 ALLOWED = 0.001  # part of the pictures by which a smaller storage may fall behind torch
-ALLOWED_MORE = 0.01  # part of the errors by which it may make more, where that is larger: of lines that are hard to read
+ALLOWED_MORE = 0.02  # part of the errors by which it may make more, where that is larger: of lines that are hard to read
 
 _FEWEST = 1000  # pictures, or characters of lines, that show so little
 _EVERY = 4  # of the pictures, one in so many gives ranges for int8, and the others are counted
@@ -74,7 +74,7 @@ def export_model(
     ------
     ModelError
         If the weights do not fit the net that their header describes, the graph does not give what torch gives, or its
-        storage costs more than 0.1 point of the pictures, or a hundredth of the errors if that is more.
+        storage costs more than 0.1 point of the pictures, or two hundredths of the errors if that is more.
     SettingsError
         If options do not go together.
     """
