@@ -29,7 +29,7 @@ import numpy as np
 from jphtr.image import expand
 
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6 if hasattr(os, "sysconf") else 0.0
-_WARM = 500  # lines after which a run has met most widths, and its memory should stay
+_WARM = 2000  # lines after which a run has met most widths and n-grams, and its memory should stay
 _PATIENCE = 120  # seconds that Ctrl-C may take
 
 
