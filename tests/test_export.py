@@ -159,6 +159,16 @@ def test_training_goes_on_from_int8(small: Exported, tmp_path: Path) -> None:
     assert outcome.cer == 0.0
 
 
+def test_ranges_of_int8_may_come_from_other_lines(small: Exported, truth: Path, tmp_path: Path) -> None:
+    weights = toy_lines.trained() / BEST
+    done = export_model(weights, tmp_path / "m.onnx", valid=[truth], ranges=[truth], eight_bits=True)
+    assert (
+        done.scores["int8"] == 1.0 and done.scores["characters"] > 1.3 * small.scores["characters"]
+    )  # none is set aside
+    with pytest.raises(SettingsError, match="--ranges is for line readers"):
+        export_model(weights, tmp_path / "no.onnx", valid=[truth], ranges=[truth])
+
+
 def test_int8_wants_lines_that_can_show_what_it_costs(truth: Path, tmp_path: Path) -> None:
     (tmp_path / "few.tsv").write_text("".join(truth.read_text("utf-8").splitlines(keepends=True)[:20]), "utf-8")
     for i in range(20):

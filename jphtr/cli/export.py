@@ -26,9 +26,22 @@ from jphtr.cli.run_options import FILE
     help="Glyphs or a folder of pictures for a classifier, lines with their text for a line reader, on which it is "
     "measured as it was and as it is stored.",
 )
+@click.option(
+    "--ranges",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="With --int8: lines that show what a line reader sees.  [default: one in four of --valid]",
+)
 @click.option("--int8", is_flag=True, help="Store it in half the size, to run in half the time, if --valid bears it.")
 def export(
-    weights: Path, output: Path | None, name: str | None, temperature: float | None, valid: tuple[Path, ...], int8: bool
+    weights: Path,
+    output: Path | None,
+    name: str | None,
+    temperature: float | None,
+    valid: tuple[Path, ...],
+    ranges: tuple[Path, ...],
+    int8: bool,
 ) -> None:
     """Write WEIGHTS (.safetensors, or a run folder) as an ONNX model, checked against torch.
 
@@ -48,7 +61,9 @@ def export(
     if weights.is_dir():
         weights = weights / "best.safetensors"
     output = output or weights.with_suffix(".onnx")
-    done = export_model(weights, output, name=name, temperature=temperature, valid=valid, eight_bits=int8)
+    done = export_model(
+        weights, output, name=name, temperature=temperature, valid=valid, ranges=ranges, eight_bits=int8
+    )
     if done.scores:
         *stored, (things, count) = done.scores.items()
         shares = ", ".join(f"{storage} {right:.2%}" for storage, right in stored)
