@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 
 from jphtr.evaluate import Truth, read_truth
-from jphtr.jouyou import NEW_FORMS, OLD_FORMS
+from jphtr.lookalikes import fold_forms
 from jphtr.metrics import Errors, cer, folded
 from jphtr.reader import Reader
 
@@ -63,7 +63,7 @@ def main(truth: tuple[Path, ...], every: int, peers: tuple[str, ...], fold_old: 
             kinds[f"{row.kind} {row.direction}"].append(row)
     kinds = {kind: rows[::every] for kind, rows in sorted(kinds.items())}
     rows = [row for of_kind in kinds.values() for row in of_kind]
-    new = str.maketrans(OLD_FORMS, NEW_FORMS) if fold_old else {}
+    fold: Callable[[str], str] = (lambda text: fold_forms(folded(text))) if fold_old else folded
     systems = {"jphtr greedy": lambda: own(rows, "greedy"), "jphtr": lambda: own(rows, "beam")}
     for name, _, python in (one.partition("=") for one in peers):
         systems[name] = lambda name=name, python=python: peer(rows, name, python or sys.executable)
@@ -72,7 +72,7 @@ def main(truth: tuple[Path, ...], every: int, peers: tuple[str, ...], fold_old: 
         counts: dict[str, Errors] = defaultdict(Errors)
         times = []
         for row, (text, milliseconds) in zip(rows, read(), strict=True):
-            counts[f"{row.kind} {row.direction}"] += cer(row.text, text, lambda t: folded(t).translate(new))
+            counts[f"{row.kind} {row.direction}"] += cer(row.text, text, fold)
             times.append(milliseconds)
         cells[system] = {kind: f"{counts[kind].rate:.2%}" for kind in kinds} | {
             "median ms a line": f"{statistics.median(times):.1f}",

@@ -3,7 +3,7 @@
     python tools/render_marks.py glyphs/fonts-train.h5 glyphs/brush-train.h5 -o glyphs/marks-train.h5
 
 Fonts and pens agree on how が and ぱ look far more than people do. Here the marks are of any size and weight: two strokes
-or drops, rings that are open, closed by ink or a mere dot. One glyph of each kind is drawn of every writer, so that what tells
+or drops, at times joined, and loops that are whole, open, closed by ink or a mere dot, with the tails that a brush leaves. One glyph of each kind is drawn of every writer, so that what tells
 ば from ぱ is learned from more than a font's own habit.
 """
 
@@ -22,6 +22,8 @@ from jphtr.errors import JphtrError
 from jphtr.records import Glyph, Gray
 from jphtr.store import Source, open_glyphs, write_glyphs
 
+Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]  # (n, 3): x, y and the width of the stroke there, in pixels
+
 _VOICED, _SEMI = "\u3099", "\u309a"  # combining marks
 
 
@@ -33,6 +35,59 @@ def voiced() -> dict[str, list[tuple[str, bool]]]:
         if mark in ([_VOICED], [_SEMI]):
             found.setdefault(plain, []).append((chr(code), mark == [_SEMI]))
     return found
+
+
+def _dabs(size: float, weight: float, rng: np.random.Generator) -> list[Points]:
+    """Two strokes or drops about the origin, of their own lengths, each heavier at one end, the second at times led in from the first."""
+    slope = np.deg2rad(rng.uniform(15, 85))
+    length = size * float(np.exp(rng.uniform(np.log(0.022), np.log(0.13))))
+    weight = min(weight, float(rng.uniform(0.5, 1.2)) * length)
+    apart = max(size * float(rng.uniform(0.06, 0.15)), weight * 1.2) * np.array([1.0, rng.uniform(-0.45, 0.2)])
+    taper = float(rng.uniform(0.0, 0.7)) * rng.choice([-1, 1])
+    dabs = []
+    for number in (-0.5, 0.5):
+        turn = slope + np.deg2rad(rng.uniform(-14, 14))
+        part = np.linspace(-0.5, 0.5, 17)
+        along = part * length * rng.uniform(0.7, 1.25)
+        bend = (0.25 - part**2) * length * rng.uniform(-0.3, 0.3)
+        x, y = along * np.cos(turn) - bend * np.sin(turn), along * np.sin(turn) + bend * np.cos(turn)
+        thick = weight * rng.uniform(0.8, 1.2) * (1 + taper * 2 * part)
+        dabs.append(np.stack([x + apart[0] * number, y + apart[1] * number, thick], 1))
+    if rng.random() < 0.12:  # written in one go
+        way = np.linspace(0, 1, 25)[:, None]
+        dabs.append((dabs[0][-1] * (1 - way) + dabs[1][0] * way) * [1, 1, rng.uniform(0.25, 0.6)])
+    return dabs
+
+
+def _ring(size: float, weight: float, rng: np.random.Generator) -> list[Points]:
+    """A loop about the origin: whole, open or overlapping, round or a drop, with or without the strokes that lead in and out."""
+    radius = size * float(np.exp(rng.uniform(np.log(0.028), np.log(0.12))))
+    weight = min(weight, radius * 0.9) if rng.random() < 0.75 else weight  # else ink closes it
+    start, turns = rng.uniform(0, 2 * np.pi), rng.normal(1.0, 0.09)
+    way = np.linspace(0, 1, 72)
+    angle = start + rng.choice([-1, 1], p=[0.3, 0.7]) * 2 * np.pi * turns * way
+    reach = (
+        radius
+        * (1 + rng.normal(0, 0.18) * (way - 0.5))
+        * (1 + rng.uniform(0, 0.25) * np.cos(angle - rng.uniform(0, 7)))
+    )
+    x, y = reach * np.cos(angle), reach * np.sin(angle) * rng.uniform(0.65, 1.1)
+    lean = rng.uniform(0, np.pi)
+    x, y = x * np.cos(lean) - y * np.sin(lean), x * np.sin(lean) + y * np.cos(lean)
+    thick = weight * (1 + rng.uniform(-0.5, 0.5) * (2 * way - 1))
+    ring = [np.stack([x, y, thick], 1)]
+    for end in (0, -1):
+        if rng.random() < 0.35:  # the pen lands before the loop closes, or leaves it late
+            tangent = np.array([x[end] - x[end + (1 if end == 0 else -1)], y[end] - y[end + (1 if end == 0 else -1)]])
+            side = np.array([x[end], y[end]]) / max(1e-6, float(np.hypot(x[end], y[end])))
+            tail = tangent / max(1e-6, float(np.hypot(*tangent))) + side * rng.uniform(0, 1)
+            out = np.linspace(0, 1, 25)[:, None] * tail * radius * rng.uniform(0.4, 1.8)
+            ring.append(
+                np.hstack(
+                    [out + np.array([x[end], y[end]]), np.linspace(1, rng.uniform(0.2, 1), 25)[:, None] * thick[end]]
+                )
+            )
+    return ring
 
 
 def marked(gray: Gray, em: tuple[float, float, float, float], ring: bool, rng: np.random.Generator) -> Gray:
@@ -47,44 +102,13 @@ def marked(gray: Gray, em: tuple[float, float, float, float], ring: bool, rng: n
     ink = cv2.warpAffine(ink, matrix, (gray.shape[1], gray.shape[0]), flags=cv2.INTER_AREA)
     zoom = 4  # marks are drawn large, for their edges
     layer = np.zeros((gray.shape[0] * zoom, gray.shape[1] * zoom), np.uint8)
-    at = np.array([x0 + size * rng.uniform(0.78, 0.93), y0 + size * rng.uniform(0.07, 0.22)])
-    weight = stroke * float(rng.uniform(0.5, 1.1))
-
-    def place(point: np.ndarray) -> tuple[int, int]:
-        return round(float(point[0]) * zoom), round(float(point[1]) * zoom)
-
-    if ring:
-        radius = size * float(rng.uniform(0.055, 0.12))
-        axes = (max(1, round(radius * zoom)), max(1, round(radius * rng.uniform(0.75, 1.1) * zoom)))
-        weight = min(weight, radius) if rng.random() < 0.75 else weight  # else ink closes it
-        start = float(rng.uniform(0, 360))
-        turn = 360 - (float(rng.uniform(0, 70)) if rng.random() < 0.3 else 0)
-        cv2.ellipse(
-            layer,
-            place(at),
-            axes,
-            float(rng.uniform(0, 180)),
-            start,
-            start + turn,
-            255,
-            max(1, round(weight * zoom)),
-            cv2.LINE_AA,
-        )
-    else:
-        slope = np.deg2rad(rng.uniform(25, 80))
-        along = np.array([np.cos(slope), np.sin(slope)]) * size * rng.uniform(0.05, 0.13)
-        apart = size * float(rng.uniform(0.09, 0.15)) * np.array([1.0, rng.uniform(-0.45, 0.15)])
-        for number in (-0.5, 0.5):
-            middle = at + apart * number
-            own = along * rng.uniform(0.7, 1.2)
-            cv2.line(
-                layer,
-                place(middle - own / 2),
-                place(middle + own / 2),
-                255,
-                max(1, round(weight * rng.uniform(0.8, 1.2) * zoom)),
-                cv2.LINE_AA,
-            )
+    at = np.array([x0 + size * rng.uniform(0.76, 0.95), y0 + size * rng.uniform(0.06, 0.24)])
+    weight = stroke * float(rng.uniform(0.4, 1.1))
+    for points in (_ring if ring else _dabs)(size, weight, rng):
+        points *= [zoom, zoom, zoom / 2]
+        points[:, :2] += at * zoom
+        for x, y, radius in points.round().astype(int).tolist():
+            cv2.circle(layer, (x, y), max(1, radius), 255, -1, cv2.LINE_AA)
     mark = cv2.resize(layer, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     found: Gray = 255 - np.maximum(ink, mark)
     return found

@@ -21,6 +21,7 @@ Rng = np.random.Generator
 _ERAS = ("明治", "大正", "昭和", "平成", "令和")
 _UNITS = "円 人 年 月 日 個 本 枚 冊 名 度 % ％ m cm mm km kg g t ㎡ ㎏ ㎝ 時 分 秒 頁 番 号 回 件 台 戸 歳 才 銭 圓 坪 町 丁目 番地 kW Hz ℃ 石 俵 尺 寸 貫 匁".split()
 _COUNTERS = "第{}回 第{}章 第{}条 第{}図 表{} 図{} No.{} №{} p.{} {}頁 ({}) （{}） {}. {}) [{}] 〔{}〕 {}、 〒{} TEL {} A-{} {}ページ".split()
+_MARKS = "{}. {}. {}. {}) ({}) ({}) （{}） {}、 {}． {}, {}.{} {}・{} 第{} 図{} 表{}. ({}.{}) 〔{}〕 [{}] {}:".split()  # before an item's words
 _KANJI_DIGITS = "〇一二三四五六七八九"
 _SYLLABLES = "a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu ne no ha hi fu he ho ma mi mu me mo ya yu yo ra ri ru re ro wa n ga gi gu ge go za ji zu ze zo da de do ba bi bu be bo pa pi pu pe po er on st al th in ing ed ar or el is le re ph qu x v".split()
 
@@ -286,6 +287,28 @@ def _measure(source: TextSource, rng: Rng) -> str:
     return _window(_sentence(source, rng), 9, rng) + text + _window(_sentence(source, rng), 9, rng)
 
 
+def _range(source: TextSource, rng: Rng) -> str:
+    """From one number to another, in prose: 85〜95."""
+    low, places = 10 ** rng.uniform(0, 3), int(rng.random() < 0.25)
+    high = low * rng.uniform(1.05, 2.5) + 1
+    joint = "〜〜〜～~-―ー"[int(rng.integers(8))]
+    text = f"{low:.{places}f}{joint}{high:.{places}f}"
+    if rng.random() < 0.6:
+        text += _UNITS[int(rng.integers(len(_UNITS)))]
+    return _window(_sentence(source, rng), 9, rng) + text + _window(_sentence(source, rng), 9, rng)
+
+
+def _item(source: TextSource, rng: Rng) -> str:
+    """Headings and items of a list, whose first sign stands alone: 1. 2) (3) A. ア、 一、."""
+    r, n = rng.random(), int(10 ** rng.uniform(0, 1.6))
+    mark = str(n) if r < 0.55 else chr(ord("A") + int(rng.integers(26))) if r < 0.7 else _number(rng, 40)
+    if r > 0.88:
+        mark = "アイウエオカキクケコいろはにほへと"[int(rng.integers(17))]
+    mark = _MARKS[int(rng.integers(len(_MARKS)))].format(mark, n)
+    text = _word(source, rng) if rng.random() < 0.3 else _sentence(source, rng)
+    return mark + " " * (rng.random() < 0.8) + text[: source.size(rng)]
+
+
 def _latin(source: TextSource, rng: Rng) -> str:
     words = []
     for _ in range(int(rng.integers(1, 4))):
@@ -314,5 +337,5 @@ def _katakana(source: TextSource, rng: Rng) -> str:
 
 KINDS: dict[str, Callable[[TextSource, Rng], str]] = {
     "sentence": _sentence, "flattened": _flattened, "rare": _rare, "random": _random, "old": _old, "address": _address,
-    "word": _word, "date": _date, "amount": _amount, "measure": _measure, "latin": _latin, "katakana": _katakana,
+    "word": _word, "date": _date, "amount": _amount, "measure": _measure, "range": _range, "item": _item, "latin": _latin, "katakana": _katakana,
 }  # fmt: skip
