@@ -17,14 +17,14 @@ from jphtr.records import Box, Direction, Gray
 
 HEIGHT = 48  # pixels of a strip across the reading axis
 STRIDE = 8  # pixels of a strip along the reading axis in one frame
-_BODY = 40  # pixels of the strip's height that the text band takes
+BODY = 40  # pixels of the strip's height that the text band takes
 _LOOK = 48  # the height at which a picture is looked at before it is cut
 _COARSE = 32  # the height below which a picture is too coarse for its noise to be smoothed
 _EMPTY = 0.06  # of the ink in a full row, below which a row parts two lines
 _APART = 0.03  # of the picture's height that such rows take at least
-_LEAST_BAND = 0.4  # of the picture's height
+LEAST_BAND = 0.4  # of the picture's height
 _FAINT = 18.0  # levels of gray below which nothing counts as ink
-_MIN_WIDTH = 16
+MIN_WIDTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ def prepare(gray: Gray, direction: Direction | Literal["auto"] = "auto", *, inve
     darkness = (paper[None] - look) / depth if depth else np.zeros_like(look)
     ink = np.clip(darkness, 0, 1)
     if not depth or not (ink > 0.5).any():
-        blank = np.full((HEIGHT, _MIN_WIDTH), 255, np.uint8)
+        blank = np.full((HEIGHT, MIN_WIDTH), 255, np.uint8)
         return Strip(blank, chosen, size, inverted, False, (0.0, 0.0), HEIGHT / turned.shape[0])
     to_picture = (turned.shape[1] / look.shape[1], turned.shape[0] / look.shape[0])
     top, bottom = (y * to_picture[1] for y in _band(darkness))
     left, right = (x * to_picture[0] for x in _extent(ink, bottom - top, to_picture))
-    scale = _BODY / (bottom - top)
+    scale = BODY / (bottom - top)
     middle = (top + bottom) / 2
     top, bottom = middle - HEIGHT / 2 / scale, middle + HEIGHT / 2 / scale
     strip = _cut(picture, (left, top, right, bottom), scale, inverted, paper, to_picture[0], depth)
@@ -222,7 +222,7 @@ def _band(darkness: NDArray[np.float32]) -> tuple[float, float]:
     top, bottom = float(first), float(last)
     if smoothed:  # which has spread the ink by a row
         top, bottom = top + (top > 0), bottom - (bottom < height)
-    least = _LEAST_BAND * height  # a lone 一 or 、 says nothing about the size of the text; the picture does
+    least = LEAST_BAND * height  # a lone 一 or 、 says nothing about the size of the text; the picture does
     if bottom - top < least:
         middle = min(max((top + bottom) / 2, least / 2), height - least / 2)
         top, bottom = middle - least / 2, middle + least / 2
@@ -251,7 +251,7 @@ def _own_rows(profile: NDArray[np.float32], first: int, last: int) -> tuple[int,
         low -= 1
     while high < len(pieces) - 1 and pieces[high + 1][1] < height - 1:
         high += 1
-    if pieces[high][1] - pieces[low][0] < _LEAST_BAND * height:  # strokes of 二, of a lone line of ：
+    if pieces[high][1] - pieces[low][0] < LEAST_BAND * height:  # strokes of 二, of a lone line of ：
         return first, last
     return first if low == 0 else pieces[low][0], last if high == len(pieces) - 1 else pieces[high][1]
 
@@ -278,7 +278,7 @@ def _cut(
 ) -> Gray:
     """The strip (48, W): the box of the picture at the strip's scale, light levelled, beyond the picture paper."""
     left, top, right, bottom = box
-    width = max(_MIN_WIDTH, round((right - left) * scale))
+    width = max(MIN_WIDTH, round((right - left) * scale))
     inner = (max(left, 0.0), max(top, 0.0), min(right, picture.width), min(bottom, picture.height))
     x0, x1 = round((inner[0] - left) * scale), round((inner[2] - left) * scale)
     y0, y1 = round((inner[1] - top) * scale), round((inner[3] - top) * scale)

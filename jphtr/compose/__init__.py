@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,25 @@ from jphtr.settings import ComposeSettings
 Rng = np.random.Generator
 _DRY_BRUSH = 4.5  # how much more often a brush than another tool runs short of ink
 _EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A line before it is drawn.
+
+    Attributes
+    ----------
+    placed : its characters and where they stand; the first and the last are no spaces.
+    writer, style : whose glyphs they are: a number of the atlas, and its style.
+    direction : how it runs.
+    empty : whether they only give a picture its size, in which nothing is drawn.
+    """
+
+    placed: list[Placed]
+    writer: int
+    style: str
+    direction: Direction
+    empty: bool
 
 
 class Composer:
@@ -86,6 +105,51 @@ class Composer:
             A line without text is a picture of paper, rules and dirt.
         """
         settings = self.settings
+        setting = self.arrange(rng, style=style, direction=direction, text=text)
+        placed, writer, style, direction = setting.placed, setting.writer, setting.style, setting.direction
+        empty = setting.empty
+        margin = 44
+        ink, boxes = draw(placed, _EM, margin)
+        if empty:
+            ink[:] = 0
+        rough = style not in ("print", "display")
+        degraded = rng.random() < settings.degraded
+        for name in INKS:
+            if rng.random() < self.ink_chance(name, style, degraded):
+                ink = INKS[name](ink, rng)
+        if not empty and rng.random() < 0.07 and style == "print":
+            for kana in self.ruby(placed, ((boxes[:, 0] - margin) / _EM).tolist(), writer, rng):
+                paste(ink, kana, _EM, margin, margin, np.zeros(4, np.float32))
+        if rng.random() < (0.8 if rough else 0.55 if degraded else 0.2):
+            strength = 1.0 if rough else 0.35
+            ink, boxes = warp(
+                ink, boxes, rng,
+                tilt=float(rng.normal(0, 0.009)) * min(1.0, 900 / ink.shape[1]),
+                drift=abs(float(rng.normal(0, 2.4))) * strength,
+                wave=abs(float(rng.normal(0, 1.1))) * strength,
+            )  # fmt: skip
+        if rng.random() < settings.neighbours:
+            ink = _neighbours(ink, rng)
+        gray, boxes = self._picture(ink, boxes, degraded, empty, rng)
+        if direction == "vertical":
+            gray = np.ascontiguousarray(np.rot90(gray, -1))
+            width = gray.shape[1]
+            boxes = np.stack([width - boxes[:, 3], boxes[:, 0], width - boxes[:, 1], boxes[:, 2]], axis=1)
+        kept = [] if empty else list(zip(placed, boxes.tolist(), strict=True))
+        spans = tuple(CharSpan(p.char, (b[0], b[1], b[2], b[3])) for p, b in kept)
+        return Line(gray, "".join(s.char for s in spans), self.atlas.writers[writer], "composed", direction, spans)
+
+    def arrange(
+        self, rng: Rng, *, style: str | None = None, direction: Direction | None = None, text: str | None = None
+    ) -> Setting:
+        """Choose the text and the hand of a line and place its characters: what `line` draws.
+
+        Parameters
+        ----------
+        rng : the only source of chance.
+        style, direction, text : fix one of these instead of drawing it.
+        """
+        settings = self.settings
         direction = direction or ("vertical" if rng.random() < settings.vertical else "horizontal")
         style = style or self._styles[int(rng.choice(len(self._styles), p=self._style_p))]
         empty = text is None and rng.random() < settings.empty
@@ -105,38 +169,7 @@ class Composer:
             for p in placed:
                 p.matrix[0, -1] -= offset * (p.patch is not None)
             placed = [Placed(p.char, p.patch, p.matrix, p.start - offset, p.end - offset) for p in placed]
-        margin = 44
-        ink, boxes = draw(placed, _EM, margin)
-        if empty:
-            ink[:] = 0
-        rough = style not in ("print", "display")
-        degraded = rng.random() < settings.degraded
-        for name in INKS:
-            chance = settings.worn_ink * (1.0 if degraded or rough else 0.5)
-            if name == "dry" and style == "brush":
-                chance *= _DRY_BRUSH
-            if rng.random() < chance:
-                ink = INKS[name](ink, rng)
-        if not empty and rng.random() < 0.07 and style == "print":
-            self._ruby(ink, placed, boxes, writer, margin, rng)
-        if rng.random() < (0.8 if rough else 0.55 if degraded else 0.2):
-            strength = 1.0 if rough else 0.35
-            ink, boxes = warp(
-                ink, boxes, rng,
-                tilt=float(rng.normal(0, 0.009)) * min(1.0, 900 / ink.shape[1]),
-                drift=abs(float(rng.normal(0, 2.4))) * strength,
-                wave=abs(float(rng.normal(0, 1.1))) * strength,
-            )  # fmt: skip
-        if rng.random() < settings.neighbours:
-            ink = _neighbours(ink, rng)
-        gray, boxes = self._picture(ink, boxes, degraded, empty, rng)
-        if direction == "vertical":
-            gray = np.ascontiguousarray(np.rot90(gray, -1))
-            width = gray.shape[1]
-            boxes = np.stack([width - boxes[:, 3], boxes[:, 0], width - boxes[:, 1], boxes[:, 2]], axis=1)
-        kept = [] if empty else list(zip(placed, boxes.tolist(), strict=True))
-        spans = tuple(CharSpan(p.char, (b[0], b[1], b[2], b[3])) for p, b in kept)
-        return Line(gray, "".join(s.char for s in spans), self.atlas.writers[writer], "composed", direction, spans)
+        return Setting(placed, writer, style, direction, empty)
 
     def writer(self, style: str, text: str, rng: Rng, other_than: int | None = None) -> int:
         """A writer of the style who has the text's characters: the best of three drawn ones.
@@ -177,10 +210,21 @@ class Composer:
             latin=float(rng.uniform(0.75, 1.05)), word=word, upright_latin=upright, pairs=pairs,
         )  # fmt: skip
 
-    def _ruby(self, ink: Ink, placed: Sequence[Placed], boxes: Boxes, writer: int, margin: int, rng: Rng) -> None:
-        """Small kana beside some kanji: there for people, not part of the text."""
+    def ink_chance(self, name: str, style: str, degraded: bool) -> float:
+        """The chance that a line's ink suffers one of `ink.INKS`."""
+        chance = self.settings.worn_ink * (1.0 if degraded or style not in ("print", "display") else 0.5)
+        return chance * _DRY_BRUSH if name == "dry" and style == "brush" else chance
+
+    def ruby(self, placed: Sequence[Placed], starts: Sequence[float], writer: int, rng: Rng) -> list[Placed]:
+        """Small kana beside some kanji: there for people, not part of the text.
+
+        Parameters
+        ----------
+        starts : where the ink of each character begins along the line, in em.
+        """
+        found = []
         size = float(rng.uniform(0.38, 0.5))
-        for p, box in zip(placed, boxes, strict=True):
+        for p, start in zip(placed, starts, strict=True):
             if p.patch is None or not "一" <= p.char <= "鿿" or rng.random() < 0.5:
                 continue
             count = int(rng.integers(1, 4))
@@ -191,14 +235,15 @@ class Composer:
                 )
                 if patch is None or np.isnan(patch.em[0]):
                     continue
-                x = float(box[0]) / _EM - margin / _EM + place * size
+                x = start + place * size
                 turn = np.sign(p.matrix[0, 0]) == 0 or abs(p.matrix[0, 0]) < abs(p.matrix[0, 1])
                 matrix = np.array([[0, 1], [-1, 0]]) if turn else np.eye(2)
                 matrix = matrix * size / (patch.em[2] - patch.em[0])
                 centre = np.array([[(patch.em[0] + patch.em[2]) / 2], [(patch.em[1] + patch.em[3]) / 2]])
                 matrix = np.concatenate([matrix, -matrix @ centre], axis=1)
                 matrix[:, 2] += (x + size / 2, -size * 0.5 - float(rng.uniform(0, 0.06)))
-                paste(ink, Placed(p.char, patch, matrix, 0, 0), _EM, margin, margin, np.zeros(4, np.float32))
+                found.append(Placed(kana, patch, matrix, 0, 0))
+        return found
 
     def _picture(self, ink: Ink, boxes: Boxes, degraded: bool, empty: bool, rng: Rng) -> tuple[Gray, Boxes]:
         """Crop, scale to the picture's resolution, and let paper, light and scanner at it."""

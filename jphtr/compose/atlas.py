@@ -19,12 +19,16 @@ CANVAS = 64
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One glyph: `gray` (64, 64) uint8; `em` (4,) float px, NaN for a tightly cut glyph; `advance` in em or NaN."""
+    """One glyph: `gray` (64, 64) uint8; `em` (4,) float px, NaN for a tightly cut glyph; `advance` in em or NaN.
+
+    `row` is where it stands among all glyphs of its atlas, in the order of `Atlas.grays`.
+    """
 
     gray: Gray
     em: NDArray[np.float32]
     advance: float
     form: int
+    row: int
 
 
 class Atlas:
@@ -66,6 +70,7 @@ class Atlas:
                 self._advance.append(file.advance)
         if not rows or not sum(map(len, rows)):
             raise DataError(f"{', '.join(map(str, paths)) or 'atlas'}: no glyph of the charset; give glyph files")
+        self._before = [sum(map(len, self._gray[:number])) for number in range(len(paths))]  # glyphs before a file's
         everything = np.concatenate(rows)
         # (writer, form, label) -> row of `everything`, or -1: several glyphs of one writer stand one after the other
         order = np.lexsort((everything[:, 3], everything[:, 4], everything[:, 2]))
@@ -91,4 +96,11 @@ class Atlas:
             return None
         place = int(self._first[writer, form, label]) + (int(rng.integers(count)) if count > 1 else 0)
         number, row = int(self._rows[place, 0]), int(self._rows[place, 1])
-        return Patch(self._gray[number][row], self._em[number][row], float(self._advance[number][row]), form)
+        return Patch(
+            self._gray[number][row], self._em[number][row], float(self._advance[number][row]), form, self._before[number] + row
+        )  # fmt: skip
+
+    @property
+    def grays(self) -> Sequence[Gray]:
+        """The glyphs of each file (n, 64, 64), one file after the other."""
+        return self._gray

@@ -21,7 +21,8 @@ Rng = np.random.Generator
 _ERAS = ("明治", "大正", "昭和", "平成", "令和")
 _UNITS = "円 人 年 月 日 個 本 枚 冊 名 度 % ％ m cm mm km kg g t ㎡ ㎏ ㎝ 時 分 秒 頁 番 号 回 件 台 戸 歳 才 銭 圓 坪 町 丁目 番地 kW Hz ℃ 石 俵 尺 寸 貫 匁".split()
 _COUNTERS = "第{}回 第{}章 第{}条 第{}図 表{} 図{} No.{} №{} p.{} {}頁 ({}) （{}） {}. {}) [{}] 〔{}〕 {}、 〒{} TEL {} A-{} {}ページ".split()
-_MARKS = "{}. {}. {}. {}) ({}) ({}) （{}） {}、 {}． {}, {}.{} {}・{} 第{} 図{} 表{}. ({}.{}) 〔{}〕 [{}] {}:".split()  # before an item's words
+# before the words of an item
+_MARKS = "{}. {}. {}. {}) ({}) ({}) （{}） {}、 {}． {}, {}.{} {}・{} 第{} 図{} 表{}. ({}.{}) 〔{}〕 [{}] {}:".split()
 _KANJI_DIGITS = "〇一二三四五六七八九"
 _SYLLABLES = "a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu ne no ha hi fu he ho ma mi mu me mo ya yu yo ra ri ru re ro wa n ga gi gu ge go za ji zu ze zo da de do ba bi bu be bo pa pi pu pe po er on st al th in ing ed ar or el is le re ph qu x v".split()
 

@@ -35,6 +35,11 @@ class LineDataSettings(Section):
         description="default, grade1 (kana, digits, 80 kanji), lines (the characters of the own lines), "
         "or a UTF-8 text file that holds every character once",
     )
+    drawn: Literal["workers", "device"] = Field(
+        default="workers",
+        description="where composed lines are drawn: one by one in the worker processes, or on the device of the net, "
+        "many at once, which a GPU does sooner",
+    )
     batch: int = Field(default=32, ge=1, description="lines in a batch")
     pool: int = Field(
         default=16, ge=1, description="batches composed together and sorted by width, so that padding is small"

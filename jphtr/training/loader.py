@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from jphtr.charset import BLANK, Charset
+from jphtr.compose.plan import Plan
 from jphtr.errors import DataError
 from jphtr.geometry import HEIGHT, STRIDE, prepare
 from jphtr.records import Gray, Line
@@ -28,8 +30,8 @@ _TRIES = 50  # lines drawn for one sample before the stream is called unusable
 class LineSource(Protocol):
     """What composes lines: `jphtr.compose.Composer`, or anything else with this method."""
 
-    def line(self, rng: np.random.Generator) -> Line:
-        """The line that this generator leads to."""
+    def line(self, rng: np.random.Generator) -> Line | Plan:
+        """The line that this generator leads to, or the plan of one that is drawn where the net is."""
 
 
 OpenSource = Callable[[], LineSource]
@@ -37,11 +39,26 @@ OpenSource = Callable[[], LineSource]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line as a net learns it: `gray` (48, W) uint8, `labels` (L,) int32, `frames` (T,) int32 frame targets."""
+    """One line as a net learns it: `gray` (48, W) uint8, `labels` (L,) int32, `frames` (T,) int32 frame targets.
 
-    gray: Gray
+    Of a line that is drawn later `gray` is its plan.
+    """
+
+    gray: Gray | Plan
     labels: NDArray[np.int32]
     frames: NDArray[np.int32]
+
+    @property
+    def width(self) -> int:
+        """Pixels of the strip along the line."""
+        return self.gray.width if isinstance(self.gray, Plan) else self.gray.shape[1]
+
+
+class Paints(Protocol):
+    """What draws plans: `jphtr.training.paint.Painter`."""
+
+    def paint(self, plans: Sequence[Plan], width: int) -> torch.Tensor:
+        """(N, 48, width) uint8 strips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +67,13 @@ class Batch:
 
     Attributes
     ----------
-    gray : (N, 48, W) uint8, padded on the right with 255; W is a multiple of 8.
+    gray : (N, 48, W) uint8, padded on the right with 255; W is a multiple of 8; on the device that its plans were drawn on.
     widths : (N,) int64 true widths in pixels.
     labels : flat int32 labels of all lines; `lengths` (N,) int64 says how many belong to each.
     frames : (N, W / 8) int32 label of each frame where the boxes tell, else -100.
     """
 
-    gray: NDArray[np.uint8]
+    gray: torch.Tensor
     widths: NDArray[np.int64]
     labels: NDArray[np.int32]
     lengths: NDArray[np.int64]
@@ -92,8 +109,8 @@ def frame_targets(labels: NDArray[np.int32], boxes: NDArray[np.float64], width: 
     return targets
 
 
-def sample(line: Line, charset: Charset) -> Sample | None:
-    """A line as a net learns it, or None if its frames are too few for its text.
+def sample(line: Line | Plan, charset: Charset) -> Sample | None:
+    """A line or a plan as a net learns it, or None if its frames are too few for its text.
 
     Raises
     ------
@@ -102,11 +119,16 @@ def sample(line: Line, charset: Charset) -> Sample | None:
     CharsetError
         If the text has characters without a label.
     """
-    strip = prepare(line.gray, line.direction)
     labels = charset.encode(line.text)
+    least = len(labels) + int((labels[1:] == labels[:-1]).sum())
+    if isinstance(line, Plan):
+        if least > -(-line.width // STRIDE):
+            return None
+        return Sample(line, labels, frame_targets(labels, line.along(), line.width))
+    strip = prepare(line.gray, line.direction)
     width = strip.gray.shape[1]
     count = -(-width // STRIDE)
-    if len(labels) + int((labels[1:] == labels[:-1]).sum()) > count or (len(labels) and not strip.has_ink):
+    if least > count or (len(labels) and not strip.has_ink):
         return None
     if line.spans:
         if len(line.spans) != len(labels):
@@ -134,24 +156,35 @@ def draw(source: LineSource, charset: Charset, seed: int, index: int) -> tuple[S
     raise DataError(f"lines: none of {_TRIES} has as many frames as characters; compose them larger")
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples side by side, padded to the widest."""
-    widths = np.array([s.gray.shape[1] for s in samples], np.int64)
+def collate(samples: Sequence[Sample], painter: Paints | None = None) -> Batch:
+    """Samples side by side, padded to the widest; those that are plans are drawn by `painter`."""
+    widths = np.array([s.width for s in samples], np.int64)
     count = -(-int(widths.max()) // STRIDE)
     gray = np.full((len(samples), HEIGHT, count * STRIDE), 255, np.uint8)
     frames = np.full((len(samples), count), IGNORE, np.int32)
+    plans: dict[int, Plan] = {}
     for i, s in enumerate(samples):
-        gray[i, :, : s.gray.shape[1]] = s.gray
         frames[i, : len(s.frames)] = s.frames
+        if isinstance(s.gray, Plan):
+            plans[i] = s.gray
+        else:
+            gray[i, :, : s.width] = s.gray
+    strips = torch.from_numpy(gray)
+    if plans:
+        if painter is None:
+            raise ValueError("plans need a painter")
+        painted = painter.paint(list(plans.values()), count * STRIDE)
+        strips = strips.to(painted.device)
+        strips[torch.tensor(list(plans), device=painted.device)] = painted
     lengths = np.array([len(s.labels) for s in samples], np.int64)
-    return Batch(gray, widths, np.concatenate([s.labels for s in samples]), lengths, frames)
+    return Batch(strips, widths, np.concatenate([s.labels for s in samples]), lengths, frames)
 
 
 def split(batch: Sequence[Sample], max_frames: int) -> list[list[Sample]]:
     """A batch sorted by width cut into parts that hold at most `max_frames` frames, padding included."""
     parts: list[list[Sample]] = []
-    for s in sorted(batch, key=lambda s: s.gray.shape[1]):
-        count = -(-s.gray.shape[1] // STRIDE)
+    for s in sorted(batch, key=lambda s: s.width):
+        count = -(-s.width // STRIDE)
         if parts and (len(parts[-1]) + 1) * count <= max_frames:
             parts[-1].append(s)
         else:
@@ -231,7 +264,7 @@ class LineStream:
                 self.composed += seconds
                 self.drawn += len(samples)
             self.waited += time.perf_counter() - began
-            pool.sort(key=lambda s: s.gray.shape[1])  # stable: equal widths keep the order of the stream
+            pool.sort(key=lambda s: s.width)  # stable: equal widths keep the order of the stream
             order = np.random.default_rng([self._seed, pool_index, 1]).permutation(self._pool)
             for b in order[skip:]:
                 yield pool[b * self._batch : (b + 1) * self._batch]

@@ -23,6 +23,7 @@ from jphtr.settings import TrainLineSettings, assign
 from jphtr.training.checkpoint import Resize, fill_trunk, glyph_sources, load_weights, resized, trunk_weights
 from jphtr.training.hardware import settle
 from jphtr.training.loader import LineSource, LineStream, Sample, collate, draw, split
+from jphtr.training.paint import Painter
 from jphtr.training.run_folder import CHARSET, LAST, RunFolder
 from jphtr.training.sitting import Sitting, Validation
 from jphtr.training.trainer import Trainer
@@ -97,6 +98,8 @@ def train_line(
                 run.say(f"started from {load}: {len(charset) - 1} characters, {new} of them new")
             run.describe(settings, charset)
             source = open_source(charset)
+            if grays := getattr(source, "grays", None):  # its lines are plans
+                trainer.painter = Painter(grays, hardware.device)
             valid: list[Sample] = []
             if not silent:
                 valid_source = open_valid(charset) if open_valid is not None else source
@@ -165,7 +168,8 @@ class _Lines:
 
     def validate(self) -> Validation:
         trainer = self.trainer
-        errors = validate(self.learner.average, self.valid, trainer.charset, trainer.settings.data.max_frames)
+        most = trainer.settings.data.max_frames
+        errors = validate(self.learner.average, self.valid, trainer.charset, most, trainer.painter)
         scores = {"valid_cer": round(errors.rate, 6), "valid_chars": errors.chars}
         return Validation(errors.rate, {"valid_cer": errors.rate}, scores)
 
@@ -191,16 +195,18 @@ class _Lines:
         )
 
 
-def validate(net: LineNet, samples: list[Sample], charset: Charset, max_frames: int) -> Errors:
+def validate(
+    net: LineNet, samples: list[Sample], charset: Charset, max_frames: int, painter: Painter | None = None
+) -> Errors:
     """Character errors of a net on lines, read greedily in float32."""
     device = net.head.weight.device
     errors = Errors()
     wide = full_width(charset.chars)
     for part in split(samples, max_frames):
-        batch = collate(part)
+        batch = collate(part, painter)
         widths = torch.from_numpy(batch.widths)
         with torch.inference_mode():
-            log_probs = net(torch.from_numpy(batch.gray).to(device), widths.to(device))
+            log_probs = net(batch.gray.to(device), widths.to(device))
             best = log_probs.max(2, keepdim=True)
         counts = frames(widths).tolist()
         labels, probs = best.indices.cpu().numpy(), best.values.cpu().numpy()

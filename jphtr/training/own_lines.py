@@ -18,6 +18,7 @@ from jphtr.bundle import read_header
 from jphtr.charset import Charset, fold
 from jphtr.compose import Composer
 from jphtr.compose.paper import PAPERS
+from jphtr.compose.plan import Plan, Planner
 from jphtr.errors import CharsetError, DataError, SettingsError
 from jphtr.records import Gray, Line
 from jphtr.settings import TrainLineSettings, assign
@@ -113,12 +114,13 @@ class InOrder:
 
 
 class Mixed:
-    """Own lines beside composed ones, `share` of them own."""
+    """Own lines beside composed ones or plans of them, `share` of them own."""
 
     def __init__(self, own: LineSource, composed: LineSource, share: float) -> None:
         self.own, self.composed, self.share = own, composed, share
+        self.grays: Sequence[Gray] = composed.grays if isinstance(composed, Planner) else ()
 
-    def line(self, rng: Rng) -> Line:
+    def line(self, rng: Rng) -> Line | Plan:
         """A line of either kind."""
         return (self.own if rng.random() < self.share else self.composed).line(rng)
 
@@ -218,10 +220,11 @@ def sources(settings: TrainLineSettings) -> tuple[Open, Open | None]:
     def open_source(charset: Charset) -> LineSource:
         if data.glyphs:
             composers.append(Composer(compose, charset, data.glyphs, data.texts))
-        if not data.lines:
-            return composers[-1]
-        own = OwnLines(data.lines, charset, "train", data.lines_varied)
-        return Mixed(own, composers[-1], data.lines_share) if composers else own
+        own = OwnLines(data.lines, charset, "train", data.lines_varied) if data.lines else None
+        if not composers:
+            return own or OwnLines((), charset, "train")
+        composed: LineSource = Planner(composers[-1]) if data.drawn == "device" else composers[-1]
+        return Mixed(own, composed, data.lines_share) if own else composed
 
     def open_valid(charset: Charset) -> LineSource:
         own = OwnLines(data.lines, charset, "valid")

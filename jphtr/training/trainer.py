@@ -16,12 +16,13 @@ from jphtr.training.hardware import Hardware
 from jphtr.training.learner import Learner, State
 from jphtr.training.loader import IGNORE, Sample, collate, split
 from jphtr.training.losses import choose_columns, line_losses, targets, weights
+from jphtr.training.paint import Painter
 
 _SUMS = ("lines", "chars", "frames", "used", "ctc", "ce", "ce_weight")
 
 
 class Trainer:
-    """A line net in training, and how lines teach it."""
+    """A line net in training, and how lines teach it; `painter` draws those that come as plans."""
 
     def __init__(self, settings: TrainLineSettings, charset: Charset, hardware: Hardware) -> None:
         torch.manual_seed(settings.run.seed)
@@ -29,6 +30,7 @@ class Trainer:
         net = LineNet(len(charset), **settings.net.model_dump(exclude={"freeze_norm", "remember"}))
         self.learner = Learner(net, settings.optim, settings.run, hardware, _SUMS)
         self.net = self.learner.net
+        self.painter: Painter | None = None  # where lines come as plans
         if settings.net.freeze_norm:  # those of a few own lines are not those of all the rest
             for part in self.net.modules():
                 if isinstance(part, nn.BatchNorm2d):
@@ -59,7 +61,7 @@ class Trainer:
         ctc_weight, ce_weight = weights(settings.loss, progress)
         sampled = settings.loss.sampled if progress < settings.loss.full_softmax_from else 0
         rng = learner.draws()
-        batches = [collate(part) for part in split(samples, settings.data.max_frames)]
+        batches = [collate(part, self.painter) for part in split(samples, settings.data.max_frames)]
         chars = max(1, sum(len(b.labels) for b in batches))
         blanks = sum(int((b.frames == BLANK).sum()) for b in batches)
         told = sum(int((b.frames != IGNORE).sum()) for b in batches)
@@ -71,7 +73,7 @@ class Trainer:
             target = targets(
                 batch.labels, batch.lengths, batch.frames, frames(widths).numpy(), columns, hardware.device
             )
-            gray = torch.from_numpy(batch.gray).to(hardware.device)
+            gray = batch.gray.to(hardware.device)
             with hardware.autocast():
                 features = self.net.features(gray, widths.to(hardware.device))
             head = self.net.head
