@@ -2,6 +2,8 @@
 
     python tools/render_marks.py glyphs/fonts-train.h5 glyphs/brush-train.h5 -o glyphs/marks-train.h5
 
+They are the same writers', so that lines mix both makes.
+
 Fonts and pens agree on how が and ぱ look far more than people do. Here the marks are of any size and weight: two strokes
 or drops, at times joined, and loops that are whole, open, closed by ink or a mere dot, with the tails that a brush leaves. One glyph of each kind is drawn of every writer, so that what tells
 ば from ぱ is learned from more than a font's own habit.
@@ -118,8 +120,11 @@ def marked(gray: Gray, em: tuple[float, float, float, float], ring: bool, rng: n
 @click.argument("glyphs", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("-n", "--count", default=1, show_default=True, help="Glyphs of each kind a writer.")
+@click.option(
+    "--without", "left_out", multiple=True, metavar="STYLE", help="Draw none for writers of this style; repeatable."
+)
 @click.option("--seed", default=1, show_default=True)
-def main(glyphs: tuple[Path, ...], output: Path, count: int, seed: int) -> None:
+def main(glyphs: tuple[Path, ...], output: Path, count: int, left_out: tuple[str, ...], seed: int) -> None:
     """Draw marked kana of every writer in GLYPHS."""
     kinds = voiced()
     sources: dict[str, Source] = {}
@@ -133,11 +138,13 @@ def main(glyphs: tuple[Path, ...], output: Path, count: int, seed: int) -> None:
                 known = np.isin(file.label, list(plain)) & (file.form == 0) & ~np.isnan(file.em[:, 0])
                 for row in np.flatnonzero(known).tolist():
                     one = file.glyph(row)
+                    if one.meta.get("style") in left_out:
+                        continue
                     for char, ring in kinds[one.char]:
                         for _ in range(count):
                             rng = np.random.default_rng([seed, number])
                             gray = marked(one.gray, one.meta["em"], ring, rng)
-                            yield Glyph(gray, char, f"{one.writer} with marks", one.source, number, one.meta)
+                            yield Glyph(gray, char, one.writer, one.source, number, one.meta)
                             number += 1
 
     written = write_glyphs(

@@ -34,6 +34,9 @@ class Patch:
 class Atlas:
     """All glyphs of some glyph files, in the labels of `charset`.
 
+    A writer whom another file has too, in the same style, is one person, whose glyphs are chosen from both. A file that is
+    named again holds other people: so its writers come more often.
+
     Pixels are held as one array a file, so that forked workers share them.
 
     Raises
@@ -44,12 +47,11 @@ class Atlas:
 
     def __init__(self, paths: Sequence[Path], charset: Charset, styles: dict[str, str] | None = None) -> None:
         self.charset = charset
-        self.writers: list[str] = []
-        self.styles: list[str] = []
         self._gray: list[Gray] = []
         self._em: list[NDArray[np.float32]] = []
         self._advance: list[NDArray[np.float32]] = []
         rows: list[NDArray[np.int64]] = []
+        known: dict[tuple[int, str, str], int] = {}
         for number, path in enumerate(paths):
             with open_glyphs(path) as file:
                 if file.shape != (CANVAS, CANVAS):
@@ -58,16 +60,22 @@ class Atlas:
                     [charset.label(c) if c and charset.covers(c) else -1 for c in file.charset.chars], np.int64
                 )
                 label = to_label[file.label]
+                own = [(styles or {}).get(w, file.styles.get(w, "print")) for w in file.writers]
+                again = list(paths[:number]).count(path)
+                writer = np.array(
+                    [known.setdefault((again, *who), len(known)) for who in zip(own, file.writers, strict=True)],
+                    np.int64,
+                )
                 keep = label >= 0
                 table = np.stack(
-                    [np.full(len(file), number), np.arange(len(file)), file.writer + len(self.writers), label, file.form], 1
+                    [np.full(len(file), number), np.arange(len(file)), writer[file.writer], label, file.form], 1
                 )  # fmt: skip
                 rows.append(table[keep])
-                self.writers += file.writers
-                self.styles += [(styles or {}).get(w, file.styles.get(w, "print")) for w in file.writers]
                 self._gray.append(file.grays(np.arange(len(file))))
                 self._em.append(file.em)
                 self._advance.append(file.advance)
+        self.styles = [style for _, style, _ in known]
+        self.writers = [name for _, _, name in known]
         if not rows or not sum(map(len, rows)):
             raise DataError(f"{', '.join(map(str, paths)) or 'atlas'}: no glyph of the charset; give glyph files")
         self._before = [sum(map(len, self._gray[:number])) for number in range(len(paths))]  # glyphs before a file's
