@@ -147,6 +147,25 @@ def test_touching_lines_are_split() -> None:
     assert len(found) == 3 and score(lines, found).f1 == 1
 
 
+@pytest.mark.parametrize("degrees", [0.0, 2.5])
+def test_a_whole_page_of_columns_that_hang_together_is_split(degrees: float) -> None:
+    columns = [turned(region(100 + 45 * n, 100, 130 + 45 * n, 900), degrees) for n in range(18)]
+    maps = planted(columns, (1024, 1024))
+    kinds, extents = maps.kinds.copy(), maps.extents.copy()
+    rng = np.random.default_rng(3)
+    inside = np.zeros(kinds.shape[1:], np.bool_)
+    inside[30:220, 30:215] = True
+    bridges = inside & (kinds[0] > 0.5) & (rng.random(inside.shape) < 0.7)
+    kinds[2][bridges], kinds[0][bridges] = 0.6, 0.4
+    # a place between two columns tells one of them
+    x = np.broadcast_to((np.arange(256) + 0.5) * FOLD, inside.shape)
+    shift = np.tan(np.deg2rad(degrees)) * ((np.arange(256) + 0.5) * FOLD - 500)[:, None]
+    middle = 115 + 45 * np.round((x + shift - 115) / 45) - shift
+    extents[0][bridges], extents[1][bridges] = (15 + middle - x)[bridges], (15 - middle + x)[bridges]
+    assert components(kinds[0] < 0.5)[1] < 9
+    assert score(columns, lines_from(replace(maps, kinds=kinds, extents=extents))).f1 > 0.97
+
+
 def test_broken_lines_are_joined_but_columns_are_not() -> None:
     broken = [region(100, 100, 380, 140), region(388, 100, 900, 140)]
     found = lines_from(planted(broken, (1024, 512)))
@@ -304,6 +323,22 @@ def test_lines_without_a_model(name: str, degrees: float) -> None:
     true = [turned(line, degrees) for line in lines]
     counts = score(true, [line for line in found if line.kind == "text"])
     assert counts.f1 > 0.9 and counts.in_order == 1 and counts.turned == 0
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_what_shows_through_is_no_line(light: bool) -> None:
+    lines, ghosts = ROWS[:8], ROWS[8:]
+    page = written(lines)
+    pale = np.uint8(235) - (np.uint8(235) - written(ghosts)) // 8
+    page = np.minimum(page, pale)
+    page = 255 - page if light else page
+    detector = object.__new__(Detector)
+    detector.lines = lambda gray: [*lines, *ghosts]  # type: ignore[method-assign]
+    assert {line.box for line in segment(page, detector)} == {line.box for line in lines}
+    # alone, what is pale is what there is to read
+    alone = 255 - pale if light else pale
+    detector.lines = lambda gray: ghosts  # type: ignore[method-assign]
+    assert len(segment(alone, detector)) == len(ghosts)
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

@@ -28,6 +28,8 @@ _LONG = 12.0  # times as long as wide, from which a picture holds one line
 _SLENDER = 3.0  # times as long as wide, from which a picture is rather a line than a page
 _PART = 0.4  # of a picture's shorter side that its one line takes at least
 _EDGE = 0.04  # of a picture's shorter side within which what touches its edge is a neighbour cut off
+_FAINT = 0.25  # of the contrast of a page's text, below which other text is the back of the sheet
+_LOOKED_AT = 4096  # pixels of a region that its contrast is told by
 _SMALLER = 0.6  # of the height of the largest line, below which another is a note beside it
 
 
@@ -65,7 +67,7 @@ def segment(gray: Gray, detector: Detector | None = None, *, ruby: bool = True) 
     if not gray.size:
         return ()
     found = classical(gray) if detector is None else detector.lines(gray)
-    found = [region for region in found if _holds_text(region, gray)]
+    found = _not_faint([region for region in found if _holds_text(region, gray)], gray)
     ordered = in_order(found)
     return ordered if ruby else tuple(region for region in ordered if region.kind == "text")
 
@@ -128,3 +130,25 @@ def _holds_text(region: LineRegion, gray: Gray) -> bool:
     x0, y0, x1, y1 = region.box
     inside = (min(x1, gray.shape[1]) - max(x0, 0.0), min(y1, gray.shape[0]) - max(y0, 0.0))
     return bool(min(inside) >= 3 and max(inside) >= 8)
+
+
+def _not_faint(regions: Sequence[LineRegion], gray: Gray) -> list[LineRegion]:
+    """The regions without those that are far paler than the page's text: what shows through from the back of the sheet."""
+    contrasts = [_contrast(region, gray) for region in regions]
+    texts = [c for region, c in zip(regions, contrasts, strict=True) if region.kind == "text"]
+    if not texts:
+        return list(regions)
+    floor = _FAINT * float(np.percentile(texts, 75))
+    return [region for region, c in zip(regions, contrasts, strict=True) if c >= floor]
+
+
+def _contrast(region: LineRegion, gray: Gray) -> float:
+    """Levels of gray between the paper and the ink of a region, whichever is lighter."""
+    x0, y0, x1, y1 = (max(0, int(v)) for v in region.box)
+    if region.direction == "vertical":  # the middle half, without the lines beside it
+        x0, x1 = x0 + (x1 - x0) // 4, x1 - (x1 - x0) // 4
+    else:
+        y0, y1 = y0 + (y1 - y0) // 4, y1 - (y1 - y0) // 4
+    step = 1 + int(((x1 - x0) * (y1 - y0) / _LOOKED_AT) ** 0.5)
+    dark, darker, lighter, light = np.percentile(gray[y0 : y1 + 1 : step, x0 : x1 + 1 : step], (2, 20, 80, 98)).tolist()
+    return float(max(lighter - dark, light - darker))

@@ -17,7 +17,8 @@ Floats = NDArray[np.float64]
 FOLD = 4  # pixels that the net sees in one place of its maps
 INSET = 0.3  # part of a line's height by which its marks stop short of its ends
 _MARKED = 0.5  # probability from which a place belongs to a line
-_SURE = 0.72  # mean probability that a line must have
+# Mean probability that a line must have: the longer it is, the more places agree on it if it is there.
+_SURE, _SURER, _SUREST = 0.65, 0.05, 0.75  # as long as high; for each doubling; at most
 _LEAST_HEIGHT = 3.0  # pixels that the net sees of a line
 _STRAY = 0.3  # heights by which the middles that a line's places tell may stray before it counts as two lines
 _APART = 0.55  # heights between the middles of two lines
@@ -25,6 +26,7 @@ _SPLIT_GAP = 1.6  # heights without a mark after which one of two torn lines is 
 _JOIN_GAP = 0.7  # heights between two pieces of one line
 _JOIN_HINT = 1.1  # the same where the net half believes that there is text
 _HINT = 0.25  # probability of such half belief
+_SLOPES = sorted(np.linspace(-0.15, 0.15, 61).tolist(), key=abs)  # that lines which hang together may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,22 @@ class _Stroke:
         u = self.u - self.u.mean()
         rise = float(u @ self.middle / (u @ u))
         rest = np.abs(self.middle - self.middle.mean() - rise * u)
+        if np.percentile(rest, 80) > 2 * self.tall:
+            return self._common_slope()
         keep = rest <= np.percentile(rest, 85)
         u = self.u[keep] - self.u[keep].mean()
         return float(u @ self.middle[keep] / max(u @ u, 1e-9))
+
+    def _common_slope(self) -> float:
+        """The slope of lines that hang together: the one along which the middles that their places tell gather best."""
+        width = max(0.2 * self.tall, 0.5)
+
+        def gathered(slope: float) -> int:
+            level = self.middle - slope * (self.u - self.u.mean())
+            counts = np.bincount(((level - level.min()) / width).astype(np.int64))
+            return int(counts @ counts)
+
+        return float(max(_SLOPES, key=gathered))
 
 
 def lines_from(maps: Maps) -> list[LineRegion]:
@@ -138,13 +153,15 @@ def _split(stroke: _Stroke, slope: float) -> list[_Stroke]:
     """A piece as the lines that its places vote for, if they disagree on where the middle is."""
     tall = stroke.tall
     level = stroke.middle - slope * stroke.u
-    if np.percentile(level, 95) - np.percentile(level, 5) < 2 * _STRAY * tall:
+    spread = float(np.percentile(level, 95) - np.percentile(level, 5))
+    if spread < 2 * _STRAY * tall:
         return [stroke]
     found: list[_Stroke] = []
     left = np.ones(len(level), np.bool_)
-    least = max(4, round(0.06 * len(level)))
+    lines = max(1, round(spread / (1.5 * tall)))
+    least = max(4, round(0.12 / (1 + lines) * len(level)))
     bins = np.floor((level - level.min()) / max(0.1 * tall, 0.5)).astype(np.int64)
-    while left.sum() >= least and len(found) < 12:
+    while left.sum() >= least and len(found) < 12 + 2 * lines:
         votes = np.convolve(np.bincount(bins[left], minlength=int(bins.max()) + 1), np.ones(3), "same")
         peak = (int(votes.argmax()) + 0.5) * max(0.1 * tall, 0.5) + level.min()
         near = left & (np.abs(level - peak) < _APART * tall)
@@ -207,7 +224,10 @@ def _merged(strokes: list[_Stroke], slope: float, maps: Maps, belief: NDArray[np
 
 def _is_line(stroke: _Stroke) -> bool:
     enough = len(stroke.u) >= max(2.0, 0.04 * (stroke.tall / FOLD) ** 2)
-    return bool(enough and stroke.tall >= _LEAST_HEIGHT and stroke.sure.mean() >= _SURE)
+    if not enough or stroke.tall < _LEAST_HEIGHT:
+        return False
+    longer = max(1.0, 2 * INSET + (float(np.ptp(stroke.u)) + FOLD) / stroke.tall)
+    return bool(stroke.sure.mean() >= min(_SURE + _SURER * np.log2(longer), _SUREST))
 
 
 def _region(stroke: _Stroke, slope: float, scale: tuple[float, float], kind: LineKind) -> LineRegion:
