@@ -156,7 +156,7 @@ def test_a_whole_page_of_columns_that_hang_together_is_split(degrees: float) -> 
     inside = np.zeros(kinds.shape[1:], np.bool_)
     inside[30:220, 30:215] = True
     bridges = inside & (kinds[0] > 0.5) & (rng.random(inside.shape) < 0.7)
-    kinds[2][bridges], kinds[0][bridges] = 0.6, 0.4
+    kinds[2][bridges], kinds[0][bridges] = 0.7, 0.3
     # a place between two columns tells one of them
     x = np.broadcast_to((np.arange(256) + 0.5) * FOLD, inside.shape)
     shift = np.tan(np.deg2rad(degrees)) * ((np.arange(256) + 0.5) * FOLD - 500)[:, None]
