@@ -20,7 +20,9 @@ from jphtr.geometry import BODY, HEIGHT, LEAST_BAND, MIN_WIDTH
 
 NODES = 48  # places at which the bend of a baseline is given
 _SOLID = 159  # gray from which on a pixel of a glyph is ink
-_MISJUDGED = 0.03  # of an em, by which a reader misses the edge of the text
+# A reader takes rows with little ink for paper: measured on 200 composed lines, the log of how much tighter than all ink
+# its band is, and by how much of an em its middle strays.
+_TIGHTER, _ASIDE = (0.145, 0.115), 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,10 @@ def _worn(composer: Composer, setting: Setting, degraded: bool, rng: Rng) -> tup
 def _band(boxes: NDArray[np.float32], size: tuple[int, int], em: float, rng: Rng) -> tuple[float, float]:
     """The rows of the text as `geometry.prepare` would take them, give or take what it misjudges."""
     low, high = (float(boxes[:, 1].min()), float(boxes[:, 3].max())) if len(boxes) else (0.0, float(size[1]))
-    low, high = (edge + float(rng.normal(0, _MISJUDGED)) * em for edge in (low, high))
+    if len(boxes):
+        tighter = float(np.clip(np.exp(rng.normal(*_TIGHTER)), 0.95, 1.7))
+        middle = (low + high) / 2 + float(rng.normal(0, _ASIDE)) * em
+        low, high = middle - (high - low) / 2 / tighter, middle + (high - low) / 2 / tighter
     least = max(2.0, LEAST_BAND * size[1])
     if high - low < least:
         middle = min(max((low + high) / 2, least / 2), size[1] - least / 2)

@@ -113,7 +113,9 @@ def bent(ink: Tensor, plans: Sequence[Plan], look: Look, beside: Tensor) -> Tens
         for side in (-1, 1):
             there = (part.uniform(0, 1) < 0.6).float()
             along = (part.x + part.uniform(0, 1) * part.wide) % part.wide
-            aside = part.y - side * part.em * part.uniform(1.12, 1.75)
+            aside = part.y - side * part.em * part.uniform(
+                0.95, 1.5
+            )  # strips are cut at the text: only near lines show
             # its own plane ends where the picture does
             inside = ((aside > 0) & (aside < part.high)).float()
             out[rows] = torch.maximum(out[rows], part.sampled(ink[rows], along, aside) * inside * there)
