@@ -6,6 +6,7 @@ The polarity is still the picture's own: `geometry` finds out whether the ink is
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -100,7 +101,8 @@ def read_bytes(picture: str | Path | BinaryIO, name: str, *, documents: bool = T
     try:
         if isinstance(picture, str | Path):
             with open(picture, "rb") as file:
-                data = file.read(_MAX_BYTES + 1)
+                size = os.fstat(file.fileno()).st_size or _MAX_BYTES  # of a pipe nobody knows
+                data = file.read(min(size, _MAX_BYTES) + 1)  # room for all that is allowed takes a millisecond to get
         else:
             data = picture.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:

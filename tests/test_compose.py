@@ -12,12 +12,14 @@ cv2 = pytest.importorskip("cv2")
 pytest.importorskip("pydantic")
 
 import itertools
+import re
 
 import toy_blocks
 from toy_blocks import CHARS, CLEAN, PRINT
 
 from jphtr.charset import default
 from jphtr.compose import Composer
+from jphtr.compose.atlas import Atlas
 from jphtr.compose.ink import INKS
 from jphtr.compose.paper import PAPERS
 from jphtr.compose.samples import contact_sheet, write_samples
@@ -200,3 +202,25 @@ def test_commas_of_science(tmp_path: Path) -> None:
         texts = {source.draw(np.random.default_rng(seed)) for seed in range(20)}
         assert any(sign in text for text in texts)
         assert not any(other in text for text in texts for other in {"、", "，"} - {sign})
+
+
+def test_a_writer_of_two_files_is_one_person_and_a_file_named_twice_holds_two(tmp_path: Path) -> None:
+    toy_blocks.composer(tmp_path)
+    first = tmp_path / "toy.h5"
+    (again := tmp_path / "again").mkdir()
+    toy_blocks.composer(again)
+    one = Atlas([first, again / "toy.h5"], CHARS)
+    assert one.writers == ["block"]
+    label, rng = CHARS.label("日"), np.random.default_rng(1)
+    rows = {patch.row for _ in range(40) if (patch := one.patch(0, label, 0, rng)) is not None}
+    assert len(rows) == 2
+    every = np.concatenate([np.asarray(gray) for gray in one.grays])
+    assert all((every[row] == every[min(rows)]).all() for row in rows)
+    assert Atlas([first, first], CHARS).writers == ["block", "block"]
+
+
+def test_items_and_ranges(composer: Composer) -> None:
+    source = composer.texts
+    for kind, pattern in (("item", r"^\S*[0-9A-Z一二三〇第図表][^ ]{0,4} ?"), ("range", r"[0-9]+[ー-]?[0-9]+")):
+        texts = [source.draw(np.random.default_rng([7, i]), kind) for i in range(40)]
+        assert sum(bool(re.search(pattern, text)) for text in texts) > 20, (kind, texts)

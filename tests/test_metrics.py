@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jphtr.lookalikes import LOOKALIKES, fold_lookalikes
+from jphtr.jouyou import NEW_FORMS, OLD_FORMS
+from jphtr.lookalikes import LOOKALIKES, fold_forms, fold_lookalikes
 from jphtr.metrics import FOLDINGS, Errors, Recall, align, cer, count, folded, interval, paired, score, strict
 
 WORDS = st.text("あいう一", max_size=7)
@@ -183,3 +184,10 @@ def test_long_lines_are_quick() -> None:
     began = time.perf_counter()
     align(a, b)
     assert time.perf_counter() - began < 20
+
+
+def test_forms_fold_to_todays_and_no_further() -> None:
+    assert fold_forms("內側ノ黑イ步兵ガ說ク單位") == "内側ノ黒イ歩兵ガ説ク単位"
+    assert [fold_forms(old) for old in OLD_FORMS] == list(NEW_FORMS)
+    for char in map(chr, range(0x3400, 0xA000)):
+        assert fold_forms(fold_forms(char)) == fold_forms(char)
