@@ -43,9 +43,9 @@ class Search:
 
     fusion: Fusion | None = None
     width: int = WIDTH
-    certain: float = 0.995
-    least: float = 3e-3
-    margin: float = 8.0
+    certain: float = 0.98
+    least: float = 1e-2
+    margin: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
