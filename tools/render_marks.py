@@ -77,19 +77,20 @@ def _ring(size: float, weight: float, rng: np.random.Generator) -> list[Points]:
     lean = rng.uniform(0, np.pi)
     x, y = x * np.cos(lean) - y * np.sin(lean), x * np.sin(lean) + y * np.cos(lean)
     thick = weight * (1 + rng.uniform(-0.5, 0.5) * (2 * way - 1))
-    ring = [np.stack([x, y, thick], 1)]
-    for end in (0, -1):
+    loop = np.stack([x, y, thick], 1)
+    ring = [loop]
+    for end, before in ((0, 1), (-1, -2)):
         if rng.random() < 0.35:  # the pen lands before the loop closes, or leaves it late
-            tangent = np.array([x[end] - x[end + (1 if end == 0 else -1)], y[end] - y[end + (1 if end == 0 else -1)]])
-            side = np.array([x[end], y[end]]) / max(1e-6, float(np.hypot(x[end], y[end])))
-            tail = tangent / max(1e-6, float(np.hypot(*tangent))) + side * rng.uniform(0, 1)
-            out = np.linspace(0, 1, 25)[:, None] * tail * radius * rng.uniform(0.4, 1.8)
-            ring.append(
-                np.hstack(
-                    [out + np.array([x[end], y[end]]), np.linspace(1, rng.uniform(0.2, 1), 25)[:, None] * thick[end]]
-                )
-            )
+            here = loop[end, :2]
+            on = _unit(here - loop[before, :2]) + _unit(here) * rng.uniform(0, 1)
+            part = np.linspace(0, 1, 25)[:, None]
+            tail = here + part * on * radius * rng.uniform(0.4, 1.8)
+            ring.append(np.hstack([tail, thick[end] * (1 - part * (1 - rng.uniform(0.2, 1)))]))
     return ring
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(1e-6, float(np.hypot(*vector)))
 
 
 def marked(gray: Gray, em: tuple[float, float, float, float], ring: bool, rng: np.random.Generator) -> Gray:
