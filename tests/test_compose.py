@@ -12,6 +12,7 @@ cv2 = pytest.importorskip("cv2")
 pytest.importorskip("pydantic")
 
 import itertools
+import json
 import re
 
 import toy_blocks
@@ -224,3 +225,20 @@ def test_items_and_ranges(composer: Composer) -> None:
     for kind, pattern in (("item", r"^\S*[0-9A-Z一二三〇第図表][^ ]{0,4} ?"), ("range", r"[0-9]+[ー-]?[0-9]+")):
         texts = [source.draw(np.random.default_rng([7, i]), kind) for i in range(40)]
         assert sum(bool(re.search(pattern, text)) for text in texts) > 20, (kind, texts)
+
+
+def test_what_was_confused_is_shown_more(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("今日は良い天気で、学校へ行った。\nコーヒーを飲む（2杯）。\n", "utf-8")
+    rows = [("と", "ど", 30), ("学", "字", 10), ("、", "", 50), ("鬱", "欝", 1)]
+    result = {"confusions": [{"truth": a, "read": b, "count": n, "of": 99} for a, b, n in rows]}
+    (tmp_path / "result.json").write_text(json.dumps(result), "utf-8")
+    charset = default()
+    corpus = load_corpus(charset, [tmp_path / "t.txt"], confusions=[tmp_path / "result.json"])
+    assert corpus.confused == (("と", "ど", 30), ("学", "字", 10), ("鬱", "欝", 1))
+    source = TextSource(charset, corpus, {"confused": 1.0}, (4, 20))
+    texts = [source.draw(np.random.default_rng(seed)) for seed in range(400)]
+    shown = {char: sum(char in text for text in texts) for char in "とど字"}
+    assert 120 < shown["と"] < 230 and 70 < shown["ど"] < 160 and 15 < shown["字"] < 70
+    (tmp_path / "no.json").write_text("[]", "utf-8")
+    with pytest.raises(DataError, match=r"no\.json.*eval-line"):
+        load_corpus(charset, [tmp_path / "t.txt"], confusions=[tmp_path / "no.json"])

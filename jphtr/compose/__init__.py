@@ -65,7 +65,7 @@ class Composer:
         cv2.setNumThreads(1)
         self.charset = charset
         self.atlas = Atlas(glyphs, charset)
-        self._corpus = load_corpus(charset, texts, settings.addresses, settings.words)
+        self._corpus = load_corpus(charset, texts, settings.addresses, settings.words, settings.confusions)
         self._apply(settings)
 
     def with_settings(self, settings: ComposeSettings) -> Composer:

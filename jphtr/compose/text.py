@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import re
 from collections import Counter
@@ -31,7 +32,8 @@ _SYLLABLES = "a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu
 class Corpus:
     """Texts to draw from; each is a list of strings, and any of them may be empty.
 
-    `places` maps a rare character to sentences that hold it, so that it can be shown in natural company.
+    `places` maps a rare character to sentences that hold it, so that it can be shown in natural company. `confused` holds
+    pairs of characters that a model took for each other, and how often.
     """
 
     sentences: Sequence[str]
@@ -39,6 +41,25 @@ class Corpus:
     words: Sequence[str]
     places: dict[str, tuple[int, ...]]
     rare: tuple[str, ...]
+    confused: tuple[tuple[str, str, int], ...] = ()
+
+
+def read_confusions(path: Path, charset: Charset) -> list[tuple[str, str, int]]:
+    """The pairs (is, read as, times) of a result of `jphtr eval-line --json`, of which both are in the charset.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or no such result.
+    """
+    try:
+        rows = json.loads(path.read_text("utf-8"))["confusions"]
+        pairs = [(str(row["truth"]), str(row["read"]), int(row["count"])) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: no confusions in it ({error}); write it with: jphtr eval-line MODEL DATA --json --confusions 500"
+        ) from None
+    return [pair for pair in pairs if all(len(char) == 1 and charset.covers(char) for char in pair[:2])]
 
 
 def read_lines(path: Path) -> list[str]:
@@ -61,8 +82,9 @@ def read_lines(path: Path) -> list[str]:
 
 
 def load_corpus(
-    charset: Charset, sentences: Sequence[Path], addresses: Sequence[Path] = (), words: Sequence[Path] = ()
-) -> Corpus:
+    charset: Charset, sentences: Sequence[Path], addresses: Sequence[Path] = (), words: Sequence[Path] = (),
+    confusions: Sequence[Path] = (),
+) -> Corpus:  # fmt: skip
     """Read the texts and index where each character that is not frequent stands (at most 64 sentences a character)."""
     lines = [line for path in sentences for line in read_lines(path)]
     counts: Counter[str] = Counter()
@@ -84,6 +106,7 @@ def load_corpus(
         [line for path in words for line in read_lines(path)],
         {c: tuple(p) for c, p in places.items()},
         rare,
+        tuple(pair for path in confusions for pair in read_confusions(path, charset)),
     )
 
 
@@ -112,6 +135,7 @@ class TextSource:
         self._uniform = [c for c in charset.chars[1:] if c != " "]
         self._kanji = [c for c in self._uniform if "一" <= c <= "鿿"]
         self._all = frozenset(charset.chars[1:])
+        self._confused = np.cumsum([times for _, _, times in corpus.confused])
         self.to_old = {ord(new): old for new, old in zip(NEW_FORMS, OLD_FORMS, strict=True) if old in self._all}
 
     def draw(self, rng: Rng, kind: str | None = None) -> str:
@@ -164,6 +188,29 @@ def _flattened(source: TextSource, rng: Rng) -> str:
     found = corpus.places[char]
     line = corpus.sentences[found[int(rng.integers(len(found)))]]
     return _window(line, source.size(rng), rng, around=line.find(char))
+
+
+def _confused(source: TextSource, rng: Rng) -> str:
+    """A sentence with a character that was read as another, or with that other one in its place."""
+    corpus = source.corpus
+    if not corpus.confused:
+        return _flattened(source, rng)
+    drawn = int(np.searchsorted(source._confused, rng.integers(source._confused[-1]), side="right"))
+    char, other, _ = corpus.confused[drawn]
+    found = corpus.places.get(char)
+    if found:
+        line = corpus.sentences[found[int(rng.integers(len(found)))]]
+    else:  # so frequent that a few tries find it, or in no sentence at all
+        tries = (_sentence(source, rng) for _ in range(30))
+        line = next((text for text in tries if char in text), "")
+    if not line:
+        line = _sentence(source, rng)
+        place = int(rng.integers(len(line) + 1))
+        line = line[:place] + char + line[place:]
+    at = line.find(char)
+    if rng.random() < 0.4:
+        line = line[:at] + other + line[at + 1 :]
+    return _window(line, source.size(rng), rng, around=at)
 
 
 def _rare(source: TextSource, rng: Rng) -> str:
@@ -337,6 +384,6 @@ def _katakana(source: TextSource, rng: Rng) -> str:
 
 
 KINDS: dict[str, Callable[[TextSource, Rng], str]] = {
-    "sentence": _sentence, "flattened": _flattened, "rare": _rare, "random": _random, "old": _old, "address": _address,
+    "sentence": _sentence, "flattened": _flattened, "confused": _confused, "rare": _rare, "random": _random, "old": _old, "address": _address,
     "word": _word, "date": _date, "amount": _amount, "measure": _measure, "range": _range, "item": _item, "latin": _latin, "katakana": _katakana,
 }  # fmt: skip

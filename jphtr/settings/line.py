@@ -76,6 +76,11 @@ class ComposeSettings(Section):
     )  # fmt: skip
     addresses: tuple[Path, ...] = Field(default=(), description="files of addresses, one a line")
     words: tuple[Path, ...] = Field(default=(), description="files of names and words; of a .tsv the first column")
+    confusions: tuple[Path, ...] = Field(
+        default=(),
+        description="results of eval-line --json --confusions 500 whose characters the kind `confused` shows, each as often "
+        "as it was misread",
+    )
     commas: Share = Field(default=0.0, description="share of lines in which ， stands for 、, and at times ． for 。")
     roman: Share = Field(
         default=0.0, description="share of printed lines whose letters and digits come from another face"
