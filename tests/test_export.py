@@ -62,9 +62,9 @@ def test_the_toy_world_is_read_through_the_reader(model: Path) -> None:
 
 def test_the_graph_gives_what_torch_gives_on_composed_lines(model: Path) -> None:
     batch = lines(24)
-    labels, log_probs = session(str(model)).run(["labels", "log_probs"], {"gray": batch.gray, "widths": batch.widths})
+    labels, log_probs = session(str(model)).run(["labels", "log_probs"], {"gray": batch.gray.numpy(), "widths": batch.widths})
     with torch.no_grad():
-        exact = torch_net()(torch.from_numpy(batch.gray), torch.from_numpy(batch.widths)).numpy()
+        exact = torch_net()(batch.gray, torch.from_numpy(batch.widths)).numpy()
     assert labels.shape == (24, batch.gray.shape[2] // 8, 8) and labels.dtype == np.int64
     sure = exact.max(2) > np.log(0.6)
     assert (labels[..., 0] == exact.argmax(2))[sure].all()
@@ -83,12 +83,12 @@ def test_padding_and_company_change_nothing(model: Path) -> None:
     run = session(str(model)).run
     batch = lines(6)
     for extra in (0, 8, 800):
-        wide = np.pad(batch.gray, ((0, 0), (0, 0), (0, extra)), constant_values=255)
+        wide = np.pad(batch.gray.numpy(), ((0, 0), (0, 0), (0, extra)), constant_values=255)
         wide[0, :, -(-batch.widths[0] // 8) * 8 :] = 3  # whatever stands past a line's end is not seen
         labels, log_probs = run(None, {"gray": wide, "widths": batch.widths})
         for i, width in enumerate(batch.widths.tolist()):
             count = -(-width // 8)
-            alone = {"gray": batch.gray[i : i + 1, :, : count * 8], "widths": batch.widths[i : i + 1]}
+            alone = {"gray": batch.gray[i : i + 1, :, : count * 8].numpy(), "widths": batch.widths[i : i + 1]}
             own_labels, own = run(None, alone)
             assert np.abs(own[0] - log_probs[i, :count]).max() < 1e-4
             assert (own_labels[0, :, 0] == labels[i, :count, 0]).all()
