@@ -62,7 +62,9 @@ def test_the_toy_world_is_read_through_the_reader(model: Path) -> None:
 
 def test_the_graph_gives_what_torch_gives_on_composed_lines(model: Path) -> None:
     batch = lines(24)
-    labels, log_probs = session(str(model)).run(["labels", "log_probs"], {"gray": batch.gray.numpy(), "widths": batch.widths})
+    labels, log_probs = session(str(model)).run(
+        ["labels", "log_probs"], {"gray": batch.gray.numpy(), "widths": batch.widths}
+    )
     with torch.no_grad():
         exact = torch_net()(batch.gray, torch.from_numpy(batch.widths)).numpy()
     assert labels.shape == (24, batch.gray.shape[2] // 8, 8) and labels.dtype == np.int64
