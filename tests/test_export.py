@@ -161,6 +161,31 @@ def test_training_goes_on_from_int8(small: Exported, tmp_path: Path) -> None:
     assert outcome.cer == 0.0
 
 
+def test_a_model_gets_another_block_and_learns_with_it(small: Exported, truth: Path, tmp_path: Path) -> None:
+    (tmp_path / "chars.txt").write_text(toy_lines.CHARS, "utf-8")
+
+    def run(load: Path, name: str, **values: object) -> Path:
+        settings = toy_lines.settings(str(tmp_path / "chars.txt"), run__valid_every=100, **values)
+        outcome = train_line(settings, tmp_path / name, open_source=lambda _: toy_lines.ToyComposer(), load=load)
+        assert outcome.cer == 0.0
+        return outcome.folder / BEST
+
+    _, before = load_weights(small.path)
+    begun, deeper = load_weights(run(small.path, "begun", net__deeper=1, run__steps=1, optim__lr=1e-12))
+    assert begun.arch["deeper"] == 1 and not deeper["deeper.0.norm.weight"].abs().max() > 1e-6  # nothing as yet
+    assert all(torch.allclose(deeper[name], t, atol=1e-5) for name, t in before.items() if "running" not in name)
+    weights = run(tmp_path / "begun" / BEST, "learnt", run__steps=100, optim__lr=2e-3)  # which keeps the block
+    header, learnt = load_weights(weights)
+    assert header.arch["deeper"] == 1 and learnt["deeper.0.norm.weight"].abs().max() > 1e-3
+    done = export_model(weights, tmp_path / "deep.onnx", valid=[truth], eight_bits=True)
+    assert done.scores["int8"] == done.scores["float16"] == 1.0
+    _, again = load_weights(done.path)
+    assert (again["deeper.0.conv.weight"] - learnt["deeper.0.conv.weight"]).abs().max() < 0.02
+    save_weights(tmp_path / "less.safetensors", before, header)
+    with pytest.raises(ModelError, match=r"has no weights 'deeper\.0"):
+        export_model(tmp_path / "less.safetensors", tmp_path / "less.onnx")
+
+
 def test_ranges_of_int8_may_come_from_other_lines(small: Exported, truth: Path, tmp_path: Path) -> None:
     weights = toy_lines.trained() / BEST
     done = export_model(weights, tmp_path / "m.onnx", valid=[truth], ranges=[truth], eight_bits=True)

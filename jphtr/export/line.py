@@ -16,7 +16,7 @@ from jphtr.charset import BLANK
 from jphtr.errors import ModelError
 from jphtr.export.graph import Graph
 from jphtr.geometry import HEIGHT, STRIDE
-from jphtr.nets.line import LineNet, frames
+from jphtr.nets.line import DEEPER, LineNet, frames
 from jphtr.nets.stored import WAYS, gate_rows
 
 TOP = 8  # classes that are given for each frame
@@ -26,7 +26,8 @@ _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # of an LSTM, as torc
 def line_graph(net: LineNet, header: Header, *, folded: bool = False) -> ModelProto:
     """The ONNX model of a line net; `folded` as `Graph` has it.
 
-    Inputs `gray` (N, 48, W) uint8, W a multiple of 8, and `widths` (N,) int64. Outputs `labels` int64 and `log_probs`
+    Inputs `gray` (N, 48, W) uint8, W a multiple of 8, and `widths` (N,) int64. A folded graph is for lines that are run
+    alone: it has no masks, so nothing may follow a line but the white of its last frame. Outputs `labels` int64 and `log_probs`
     float32, both (N, W / 8, 8): the most probable classes of each frame, best first; frames past a line's end hold
     the blank with log-probability 0.
 
@@ -37,12 +38,16 @@ def line_graph(net: LineNet, header: Header, *, folded: bool = False) -> ModelPr
     """
     g = Graph(net, header.name, folded=folded)
 
+    def masked(x: str, mask: str) -> str:
+        x = g.node("Relu", x)
+        return x if folded else g.node("Mul", x, mask)
+
     def masked_unit(x: str, prefix: str, strides: Sequence[int], mask: str) -> str:
-        return g.node("Mul", g.node("Relu", g.unit(x, prefix, strides)), mask)
+        return masked(g.unit(x, prefix, strides), mask)
 
     def residual(x: str, prefix: str, mask: str) -> str:
         inner = g.unit(masked_unit(x, f"{prefix}.first", (1, 1), mask), prefix)
-        return g.node("Mul", g.node("Relu", g.node("Add", x, inner)), mask)
+        return masked(g.node("Add", x, inner), mask)
 
     def linear(x: str, name: str) -> str:
         y = g.dense(g.node("Reshape", x, g.ints(-1, g.state[f"{name}.weight"].shape[1])), name)
@@ -63,13 +68,15 @@ def line_graph(net: LineNet, header: Header, *, folded: bool = False) -> ModelPr
         flat = g.node("Cast", inside(per_frame), to=TensorProto.FLOAT)
         return g.node("Unsqueeze", flat, g.ints(1, 2))
 
-    half, quarter, eighth = mask(4), mask(2), mask(1)
+    half, quarter, eighth = ("", "", "") if folded else (mask(4), mask(2), mask(1))
     x = g.node("Sub", g.level("white", 255), g.node("Cast", "gray", to=TensorProto.FLOAT))
     x = g.node("Unsqueeze", g.node("Div", x, "white"), g.ints(1))
     x = masked_unit(x, "down1", (2, 2), half)
     x = residual(masked_unit(x, "down2", (2, 2), quarter), "res2", quarter)
     x = residual(masked_unit(x, "down3", (2, 2), eighth), "res3", eighth)
     x = residual(masked_unit(x, "down4", (2, 1), eighth), "res4", eighth)
+    for n in range(net.arch["deeper"]):
+        x = residual(x, f"{DEEPER}{n}", eighth)
     rows = g.state["column.weight"].shape[2]
     x = g.node("Relu", g.node("Conv", x, g.weight("column.weight"), g.weight("column.bias"), kernel_shape=[rows, 1]))
     x = g.node("Squeeze", x, g.ints(2))  # (N, D, T)

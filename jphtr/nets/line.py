@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from jphtr.charset import BLANK
 from jphtr.geometry import HEIGHT, STRIDE
 
+DEEPER = "deeper."  # begins the names of the weights that a net has beyond a shallower one
+
 
 def frames(widths: Tensor) -> Tensor:
     """Number of frames (N,) of lines that are `widths` (N,) pixels wide."""
@@ -35,13 +37,15 @@ class ConvUnit(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity (He et al. 2015)."""
+    """Two 3x3 convolutions beside the identity (He et al. 2015), which at first count for nothing `as_identity`."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, as_identity: bool = False) -> None:
         super().__init__()
         self.first = ConvUnit(channels, channels)
         self.conv = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
+        if as_identity:
+            nn.init.zeros_(self.norm.weight)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         return F.relu(x + self.norm(self.conv(self.first(x, mask))), inplace=True) * mask
@@ -56,6 +60,8 @@ class LineNet(nn.Module):
     widths : channels of the four stages of the trunk, at 1/2, 1/4, 1/8 and 1/8 of the line's length.
     hidden : units of the LSTM in each direction.
     bottleneck : size of the features that the output layer sees.
+    deeper : residual blocks that the fourth stage has beyond its first. They start as the identity (Goyal et al. 2017,
+        arXiv 1706.02677), so a net that gets one reads as before.
     """
 
     def __init__(
@@ -64,11 +70,12 @@ class LineNet(nn.Module):
         widths: tuple[int, int, int, int] = (32, 64, 128, 256),
         hidden: int = 256,
         bottleneck: int = 192,
+        deeper: int = 0,
     ) -> None:
         super().__init__()
         a, b, c, d = widths
         self.arch: dict[str, Any] = {
-            "classes": classes, "widths": list(widths), "hidden": hidden, "bottleneck": bottleneck
+            "classes": classes, "widths": list(widths), "hidden": hidden, "bottleneck": bottleneck, "deeper": deeper,
         }  # fmt: skip
         self.down1 = ConvUnit(1, a, 2)
         self.down2 = ConvUnit(a, b, 2)
@@ -77,6 +84,7 @@ class LineNet(nn.Module):
         self.res3 = Residual(c)
         self.down4 = ConvUnit(c, d, (2, 1))
         self.res4 = Residual(d)
+        self.deeper = nn.ModuleList(Residual(d, as_identity=True) for _ in range(deeper))
         self.column = nn.Conv2d(d, d, (HEIGHT // 16, 1))
         self.ahead = nn.LSTM(d, hidden, batch_first=True)
         self.back = nn.LSTM(d, hidden, batch_first=True)
@@ -100,6 +108,8 @@ class LineNet(nn.Module):
         x = self.res2(self.down2(x, quarter), quarter)
         x = self.res3(self.down3(x, eighth), eighth)
         x = self.res4(self.down4(x, eighth), eighth)
+        for block in self.deeper:
+            x = block(x, eighth)
         x = F.relu(self.column(x)).squeeze(2).transpose(1, 2)  # (N, T, D)
         # the backward LSTM starts at each line's own end: turn every line round inside its own length
         turned = torch.where(inside, lengths[:, None] - 1 - steps[None], steps[None])

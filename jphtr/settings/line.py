@@ -105,6 +105,11 @@ class LineNetSettings(Section):
     )
     hidden: int = Field(default=256, ge=1, description="LSTM units in each direction")
     bottleneck: int = Field(default=192, ge=1, description="size of the features under the output layer")
+    deeper: int = Field(
+        default=0,
+        ge=0,
+        description="more residual blocks in the fourth stage; a model that a run starts from gets them",
+    )
     freeze_norm: bool = Field(
         default=False, description="keep the statistics of batch norm as they are in the model that a run starts from"
     )

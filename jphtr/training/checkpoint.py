@@ -16,6 +16,7 @@ from jphtr.bundle import KEY, Header, header_json, read_header
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError, require
 from jphtr.nets.glyph import TRUNK, TRUNK_PARTS
+from jphtr.nets.line import DEEPER
 from jphtr.nets.stored import restored
 from jphtr.store import open_glyphs
 from jphtr.whole import write_whole
@@ -107,8 +108,12 @@ def resized(old: Charset, wanted: Charset, how: Resize, path: Path, called: str 
 
 
 @torch.no_grad()
-def fill(net: nn.Module, weights: Mapping[str, Tensor], old: Charset, new: Charset, path: Path) -> int:
+def fill(
+    net: nn.Module, weights: Mapping[str, Tensor], old: Charset, new: Charset, path: Path, *, deepened: bool = False
+) -> int:
     """Copy weights into a net, the rows of its output layer by character; returns how many rows are new.
+
+    Of a `deepened` net, the blocks that these weights lack stay as they are.
 
     Raises
     ------
@@ -121,7 +126,8 @@ def fill(net: nn.Module, weights: Mapping[str, Tensor], old: Charset, new: Chars
     state = net.state_dict()
     for name, into in state.items():
         if name not in weights:
-            if name.endswith("num_batches_tracked"):  # only counts steps; models leave it out
+            # the first only counts steps, and models leave it out
+            if name.endswith("num_batches_tracked") or (deepened and name.startswith(DEEPER)):
                 continue
             raise ModelError(f"{path}: has no weights {name!r}; it is a model of another net")
         given = weights[name].to(into.dtype)

@@ -59,8 +59,8 @@ def train_line(
     folder : the run folder to write, or with `resume` the one to go on with.
     open_source, open_valid : make the composers of training and validation lines; without the latter, validation
         lines come from the former, with other seeds.
-    load : a model (`.safetensors` or `.onnx`) to start from; its shape replaces `settings.net`. Of a character
-        classifier with the backbone trunk only the trunk is taken.
+    load : a model (`.safetensors` or `.onnx`) to start from; its shape replaces `settings.net`, but that the net may be
+        deeper. Of a character classifier with the backbone trunk only the trunk is taken.
     resize : what to do when its charset is not `settings.data.charset`.
     resume : go on with the run in `folder`.
 
@@ -80,6 +80,7 @@ def train_line(
             arch = {"net.widths": given[0].arch["widths"]}
         else:
             charset = resized(given[0].characters, charset, resize, load)
+            arch["net.deeper"] = max(settings.net.deeper, arch.get("net.deeper", 0))
         settings = assign(settings, arch, str(load))
     silent = hardware.rank > 0
     try:

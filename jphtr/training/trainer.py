@@ -43,7 +43,7 @@ class Trainer:
 
     def start_from(self, path: Path, given: dict[str, Tensor], old: Charset) -> int:
         """Take the weights of a model; returns how many characters are new to it."""
-        new = fill(self.net, given, old, self.charset, path)
+        new = fill(self.net, given, old, self.charset, path, deepened=True)
         self.learner.restart_average()
         return new
 
