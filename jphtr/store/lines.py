@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -32,6 +30,7 @@ from jphtr.errors import DataError
 from jphtr.geometry import guess_direction
 from jphtr.records import Direction, Gray, Line
 from jphtr.store.columns import Source, _sha256, get_text
+from jphtr.store.handle import OpenFile
 
 FORMAT = 1
 HOLDS = "lines"
@@ -74,10 +73,8 @@ def _content(file: h5py.File, gray: str) -> str:
     return whole.hexdigest()
 
 
-class LineFile:
+class LineFile(OpenFile):
     """An open line file.
-
-    It may be pickled or forked into workers: each process opens the file for itself on first use.
 
     Attributes
     ----------
@@ -86,10 +83,10 @@ class LineFile:
     digest, notes : what the file says about itself.
     """
 
+    _called = "line file"
+
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._file: h5py.File | None = None
-        self._owner = 0
+        super().__init__(path)
         file = self._open()
         try:
             if file.attrs.get("holds") != HOLDS:
@@ -120,16 +117,6 @@ class LineFile:
         except DataError:
             self.close()
             raise
-
-    def _open(self) -> h5py.File:
-        if self._file is None or self._owner != os.getpid():  # a handle does not survive a fork
-            try:
-                self._file = h5py.File(self.path, "r")
-                self._owner = os.getpid()
-            except OSError as error:
-                reason = "no such file" if not self.path.exists() else "not an HDF5 line file, or cut short"
-                raise DataError(f"{self.path}: {reason}") from error
-        return self._file
 
     def __len__(self) -> int:
         return len(self.shape)
@@ -165,22 +152,6 @@ class LineFile:
 
     def __iter__(self) -> Iterator[Line]:
         return (self.line(row) for row in range(len(self)))
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
 
 
 def open_lines(path: Path) -> LineFile:

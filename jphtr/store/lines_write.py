@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from numpy.typing import NDArray
 from jphtr import __version__
 from jphtr.errors import DataError
 from jphtr.store.columns import Source, put_texts
+from jphtr.store.handle import whole_file
 from jphtr.store.lines import _COLUMNS, DIRECTIONS, FORMAT, HOLDS, StoredLine, WrittenLines, _content
-from jphtr.store.write import _sweep, _sync_folder
 
 Divide = Callable[[Sequence[str], Sequence[int]], Sequence[int]]
 
@@ -56,27 +54,13 @@ def write_lines(
     first = next(coming, None)  # before anything is made: sources show here that they are none
     if first is None:
         raise DataError(f"{path}: nothing to write: no line came out of the source")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
-        with h5py.File(beside, "w", libver="v110") as file:
-            sink = _Sink(file)
-            sink.put(first)
-            del first
-            for line in coming:
-                sink.put(line)
-            written = sink.finish(sources, dict(notes or {}), divide)
-        with open(beside, "rb+") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-    return written
+    with whole_file(path) as file:
+        sink = _Sink(file)
+        sink.put(first)
+        del first
+        for line in coming:
+            sink.put(line)
+        return sink.finish(sources, dict(notes or {}), divide)
 
 
 class _Sink:

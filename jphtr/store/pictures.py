@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from jphtr.errors import DataError
 from jphtr.records import Gray
+from jphtr.store.handle import sync_folder
 from jphtr.store.read import GlyphFile
-from jphtr.store.write import _sync_folder
 
 Rows = NDArray[np.int64]
 Done = Callable[[int], None]  # called with the number of pictures written since the last call
@@ -253,7 +253,7 @@ def _beside(path: Path, *, folder: bool = True) -> Iterator[Path]:
         if folder and path.exists():
             path.rmdir()  # it is empty
         beside.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:

@@ -7,8 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,15 +18,14 @@ from jphtr.errors import DataError
 from jphtr.records import Glyph, GlyphBlock, Gray
 from jphtr.store.columns import FORMAT, Input, Source, Written, digest, get_text
 from jphtr.store.deflate import ERRORS, inflated
+from jphtr.store.handle import OpenFile
 
 _ROWS = 1024  # glyphs read at a time on the way through a file
 _DAMAGED: tuple[type[Exception], ...] = (ValueError, OSError, *ERRORS)
 
 
-class GlyphFile:
+class GlyphFile(OpenFile):
     """An open glyph file: small columns in memory, pixels read when asked for.
-
-    It may be pickled or forked into workers: each process opens the file for itself on first use.
 
     Attributes
     ----------
@@ -39,10 +37,11 @@ class GlyphFile:
     columns : source -> the names that `column` knows of it. inputs : the files that were read.
     """
 
+    _called = "glyph file"
+    _own = ("_file", "_places")
+
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._file: h5py.File | None = None
-        self._owner = 0
+        super().__init__(path)
         self._read = 0  # glyphs, one by one
         self._places: NDArray[np.int64] | None = None  # (2, N) offset and bytes of each glyph in the file
         file = self._open()
@@ -72,16 +71,6 @@ class GlyphFile:
         except (KeyError, ValueError, OSError) as error:
             self.close()
             raise DataError(f"{path}: not a whole glyph file ({error}); write it again") from error
-
-    def _open(self) -> h5py.File:
-        if self._file is None or self._owner != os.getpid():  # a handle does not survive a fork
-            try:
-                self._file = h5py.File(self.path, "r")
-                self._owner = os.getpid()
-            except OSError as error:
-                reason = "no such file" if not self.path.exists() else "not an HDF5 glyph file, or cut short"
-                raise DataError(f"{self.path}: {reason}") from error
-        return self._file
 
     @property
     def gray(self) -> h5py.Dataset:
@@ -183,22 +172,6 @@ class GlyphFile:
         for start in range(0, len(self), _ROWS):
             for offset, pixels in enumerate(self.grays(np.arange(start, min(start + _ROWS, len(self))))):
                 yield self._glyph(start + offset, pixels)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_places": None}
 
 
 def open_glyphs(path: Path) -> GlyphFile:

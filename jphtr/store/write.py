@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,7 @@ from jphtr.errors import CharsetError, DataError
 from jphtr.records import Glyph, GlyphBlock
 from jphtr.store.columns import COLUMNS, FORMAT, Input, Source, Written, append, create, digest, put_texts
 from jphtr.store.deflate import deflated
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from jphtr.store.handle import whole_file
 
 _BATCH = 256  # glyphs of `write_glyphs` written at a time
 _SHARE = 128  # glyphs that one thread deflates at a time
@@ -176,26 +170,12 @@ def _write(
     compress: bool,
 ) -> Written:
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
-        with h5py.File(beside, "w", libver="v110") as file, ThreadPoolExecutor(_THREADS) as pool:
-            sink = _Sink(file, pool, compress)
-            charset = fill(sink)
-            if not sink.count:
-                raise DataError(f"{path}: nothing to write: no glyph came out of the source")
-            written = sink.finish(charset, given, dict(normalisation or {}), inputs)
-        with open(beside, "rb+") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-    return written
+    with whole_file(path) as file, ThreadPoolExecutor(_THREADS) as pool:
+        sink = _Sink(file, pool, compress)
+        charset = fill(sink)
+        if not sink.count:
+            raise DataError(f"{path}: nothing to write: no glyph came out of the source")
+        return sink.finish(charset, given, dict(normalisation or {}), inputs)
 
 
 class _Sink:
@@ -387,22 +367,3 @@ def _batches(glyphs: Iterable[Glyph], size: int) -> Iterator[list[Glyph]]:
             batch = []
     if batch:
         yield batch
-
-
-def _sweep(path: Path) -> None:
-    """Remove what killed writers of the same file left beside it: parts that nobody holds the lock of any more."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with suppress(OSError):
-            with open(part, "rb+") as file:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # HDF5 holds it while it writes
-            part.unlink()  # where there are no such locks, a file that is in use cannot be removed
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
