@@ -12,6 +12,7 @@ import numpy as np
 
 from jphtr.charset import Charset
 from jphtr.compose.atlas import Atlas
+from jphtr.compose.crop import crop
 from jphtr.compose.ink import INKS, Boxes, Ink, draw, paste, warp
 from jphtr.compose.layout import Hand, Placed, is_latin, lay_out
 from jphtr.compose.paper import PAPERS
@@ -22,6 +23,7 @@ from jphtr.settings import ComposeSettings
 Rng = np.random.Generator
 _DRY_BRUSH = 4.5  # how much more often a brush than another tool runs short of ink
 _EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
+_MARGIN = 44  # pixels around a line that is drawn, for what hangs out of its body
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,7 @@ class Composer:
         setting = self.arrange(rng, style=style, direction=direction, text=text)
         placed, writer, style, direction = setting.placed, setting.writer, setting.style, setting.direction
         empty = setting.empty
-        margin = 44
-        ink, boxes = draw(placed, _EM, margin)
+        ink, boxes = draw(placed, _EM, _MARGIN)
         if empty:
             ink[:] = 0
         rough = style not in ("print", "display")
@@ -118,8 +119,8 @@ class Composer:
             if rng.random() < self.ink_chance(name, style, degraded):
                 ink = INKS[name](ink, rng)
         if not empty and rng.random() < 0.07 and style == "print":
-            for kana in self.ruby(placed, ((boxes[:, 0] - margin) / _EM).tolist(), writer, rng):
-                paste(ink, kana, _EM, margin, margin, np.zeros(4, np.float32))
+            for kana in self.ruby(placed, ((boxes[:, 0] - _MARGIN) / _EM).tolist(), writer, rng):
+                paste(ink, kana, _EM, _MARGIN, _MARGIN, np.zeros(4, np.float32))
         if rng.random() < (0.8 if rough else 0.55 if degraded else 0.2):
             strength = 1.0 if rough else 0.35
             ink, boxes = warp(
@@ -248,30 +249,14 @@ class Composer:
     def _picture(self, ink: Ink, boxes: Boxes, degraded: bool, empty: bool, rng: Rng) -> tuple[Gray, Boxes]:
         """Crop, scale to the picture's resolution, and let paper, light and scanner at it."""
         height, width = ink.shape
-        body = (float(boxes[:, 1].min()), float(boxes[:, 3].max())) if len(boxes) else (44.0, height - 44.0)
-        if body[1] - body[0] < 0.7 * _EM:  # a line of signs alone keeps the height of its paper
-            middle = (body[0] + body[1]) / 2 if rng.random() < 0.3 else height / 2
-            body = (min(body[0], middle - 0.4 * _EM), max(body[1], middle + 0.4 * _EM))
-        loose = rng.random()
-        if loose < 0.2:
-            pad = rng.uniform(-0.05, 0.03, 2)
-        elif loose < 0.8:
-            pad = rng.uniform(0.02, 0.3, 2)
-        else:
-            pad = rng.uniform(0.1, 0.85, 2)
-        sides = rng.uniform(0, 0.5, 2) if rng.random() < 0.8 else rng.uniform(0.3, 2.5, 2)
-        first, last = (float(boxes[:, 0].min()), float(boxes[:, 2].max())) if len(boxes) else (0.0, float(width))
-        x0, x1 = round(first - sides[0] * _EM), round(last + sides[1] * _EM)
-        y0, y1 = round(body[0] - pad[0] * _EM), round(body[1] + pad[1] * _EM)
+        part = crop(boxes, (0.0, _MARGIN, width, height - _MARGIN), _EM, self.settings, rng)
+        x0, y0, x1, y1 = (round(edge) for edge in (part.left, part.top, part.right, part.bottom))
         out = cv2.copyMakeBorder(
             ink[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)],
             max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width), cv2.BORDER_CONSTANT, value=0,
         )  # fmt: skip
         boxes = boxes - np.array([x0, y0, x0, y0], np.float32)
-        low, high = self.settings.em_px
-        em = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        if rng.random() < 0.4:
-            em = float(np.clip(rng.normal(20, 4), low, high))
+        em = part.em
         scale = em / _EM
         size = (max(4, round(out.shape[1] * scale)), max(4, round(out.shape[0] * scale)))
         out = cv2.resize(out, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

@@ -1,7 +1,7 @@
 """A line as numbers: which glyphs stand where in its picture. What draws many at once, a GPU say, starts from here.
 
 The picture's x axis is the reading axis, as in the plane of `Composer.line`; a vertical line is planned as the reader
-turns it. Crop, size and hand follow the same chances as there.
+turns it. Its hand and its wear follow the same chances as there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jphtr.compose import Composer, Rng, Setting
+from jphtr.compose.crop import crop
 from jphtr.compose.ink import INKS
 from jphtr.compose.layout import Placed
 from jphtr.compose.paper import PAPERS
@@ -107,19 +108,8 @@ def plan(composer: Composer, rng: Rng) -> Plan:
     elif setting.style == "print" and rng.random() < 0.07:
         drawn += composer.ruby(placed, boxes[:, 0].tolist(), setting.writer, rng)
     length = max((p.end for p in placed), default=1.0)
-    low, high = (float(boxes[:, 1].min()), float(boxes[:, 3].max())) if len(boxes) else (0.0, 1.0)
-    if high - low < 0.7:  # a line of signs alone keeps the height of its paper
-        middle = (low + high) / 2 if rng.random() < 0.3 else 0.5
-        low, high = min(low, middle - 0.4), max(high, middle + 0.4)
-    loose = rng.random()
-    pads = rng.uniform(*((-0.05, 0.03) if loose < 0.2 else (0.02, 0.3) if loose < 0.8 else (0.1, 0.85)), 2)
-    sides = rng.uniform(0, 0.5, 2) if rng.random() < 0.8 else rng.uniform(0.3, 2.5, 2)
-    first, last = (float(boxes[:, 0].min()), float(boxes[:, 2].max())) if len(boxes) else (0.0, length)
-    left, right, top, bottom = first - sides[0], last + sides[1], low - pads[0], high + pads[1]
-    least, most = settings.em_px
-    em = float(np.exp(rng.uniform(np.log(least), np.log(most))))
-    if rng.random() < 0.4:
-        em = float(np.clip(rng.normal(20, 4), least, most))
+    part = crop(boxes, (0.0, 0.0, length, 1.0), 1.0, settings, rng)
+    left, top, right, bottom, em = part.left, part.top, part.right, part.bottom, part.em
     size = (max(4, round((right - left) * em)), max(4, round((bottom - top) * em)))
     matrices = np.array([p.matrix for p in drawn], np.float32).reshape(-1, 2, 3)
     matrices[:, :, 2] -= (left, top)
