@@ -341,6 +341,17 @@ def test_what_shows_through_is_no_line(light: bool) -> None:
     assert len(segment(alone, detector)) == len(ghosts)
 
 
+def test_a_line_may_reach_far_beyond_its_page() -> None:
+    page = written(ROWS)
+    cut = [
+        region(100, page.shape[0] - 9, 500, page.shape[0] + 91),
+        region(page.shape[1] - 9, 100, page.shape[1] + 91, 500),
+    ]
+    detector = object.__new__(Detector)
+    detector.lines = lambda gray: [*ROWS, *cut]  # type: ignore[method-assign]
+    assert {line.box for line in segment(page, detector)} >= {line.box for line in ROWS}
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_nothing_on_blank_paper(level: int) -> None:
     page = np.full((600, 400), level, np.uint8)

@@ -144,7 +144,9 @@ def _not_faint(regions: Sequence[LineRegion], gray: Gray) -> list[LineRegion]:
 
 def _contrast(region: LineRegion, gray: Gray) -> float:
     """Levels of gray between the paper and the ink of a region, whichever is lighter."""
-    x0, y0, x1, y1 = (max(0, int(v)) for v in region.box)
+    height, width = gray.shape
+    x0, x1 = (min(max(0, int(v)), width) for v in region.box[::2])
+    y0, y1 = (min(max(0, int(v)), height) for v in region.box[1::2])
     if region.direction == "vertical":  # the middle half, without the lines beside it
         x0, x1 = x0 + (x1 - x0) // 4, x1 - (x1 - x0) // 4
     else:
