@@ -7,10 +7,8 @@ shrinks to the pixels that are really there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,21 +87,23 @@ def _text_rows(ink: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _borders(centres: NDArray[np.float64], ink_in_column: NDArray[np.int64]) -> list[float]:
     """Where each character ends and the next begins: the emptiest column near the middle of their centres."""
-    ink = ink_in_column.tolist()
-    last = len(ink) - 1
-    borders = []
-    for a, b in pairwise(centres.tolist()):
-        middle, wander = (a + b) / 2, (b - a) * _WANDER
-        columns = range(math.ceil(middle - wander), math.floor(middle + wander) + 1)
-        best, least = middle, math.inf
-        for x in columns if len(columns) > 1 else ():
-            # a border at x lies between the columns x - 1 and x; of equally empty ones the nearest to the middle wins
-            near = min(max(x, 1), last)
-            cost = ink[near] + ink[near - 1] + abs(x - middle) / (b - a)
-            if cost < least:
-                best, least = float(x), cost
-        borders.append(best)
-    return borders
+    apart = np.diff(centres)
+    middle = (centres[:-1] + centres[1:]) / 2
+    first, last = (
+        np.ceil(middle - apart * _WANDER).astype(np.int64),
+        np.floor(middle + apart * _WANDER).astype(np.int64),
+    )
+    choice = last > first
+    if not choice.any():
+        return [float(x) for x in middle]
+    # a border at x lies between the columns x - 1 and x; of equally empty ones the nearest to the middle wins
+    width = len(ink_in_column)
+    columns = first[:, None] + np.arange(int((last - first).max()) + 1)
+    near = np.clip(columns, 1, width - 1)
+    astray = np.abs(columns - middle[:, None]) / np.where(choice, apart, 1)[:, None]
+    cost = np.where(columns <= last[:, None], ink_in_column[near] + ink_in_column[near - 1] + astray, np.inf)
+    found: list[float] = np.where(choice, first + cost.argmin(axis=1), middle).tolist()
+    return found
 
 
 def _tightened(ink: NDArray[np.bool_], x0: int, x1: int, top: int, bottom: int) -> Box:
