@@ -15,11 +15,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import click
 
-from jphtr.charset import default
+from jphtr.charset import Charset, default
 from jphtr.errors import DataError, JphtrError
 from jphtr.records import Glyph
 from jphtr.sources import fonts
@@ -53,11 +54,11 @@ def files(registry: str, package: str, npm: Path | None) -> list[Path]:
     return sorted(set(listed))
 
 
-def draw(job: Job) -> tuple[Source, list[Glyph], str]:
+def draw(job: Job, charset: Charset) -> tuple[Source, list[Glyph], str]:
     """Draw one font file; a file that cannot be drawn gives its error instead of glyphs."""
     try:
         found = list(faces(job.path))
-        glyphs = [g for face in found for g in fonts.draw(face, default(), family=job.family, style=job.style)]
+        glyphs = [g for face in found for g in fonts.draw(face, charset, family=job.family, style=job.style)]
     except JphtrError as error:
         return Source(job.path.name), [], str(error)
     return Source(job.path.name, found[0].sha256, job.licence or found[0].licence), glyphs, ""
@@ -69,8 +70,13 @@ def draw(job: Job) -> tuple[Source, list[Glyph], str]:
 @click.option("--role", default="train", show_default=True, type=click.Choice(["train", "valid"]))
 @click.option("--npm", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A node_modules folder.")
 @click.option("--skip", default=r"^$", help="Leave out files whose name matches this regular expression.")
+@click.option(
+    "--chars",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Draw only the characters of this file, such as those that a charset gained.",
+)
 @click.option("--processes", default=2, show_default=True)
-def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, processes: int) -> None:
+def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, chars: Path | None, processes: int) -> None:
     """Draw the fonts of one role of TABLE; families with the role test cannot be drawn at all."""
     with open(table, encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle, delimiter="\t") if row["role"] == role]
@@ -81,16 +87,17 @@ def main(table: Path, output: Path, role: str, npm: Path | None, skip: str, proc
             click.echo(f"{row['package']}: not installed or without font files; left out", err=True)
         jobs += [Job(p, row["family"], row["style"], row["licence"]) for p in found if not re.search(skip, p.name)]
     sources: list[Source] = []
+    charset = Charset(dict.fromkeys("".join(chars.read_text("utf-8").split()))) if chars else default()
 
     def glyphs() -> Iterator[Glyph]:
         with ProcessPoolExecutor(processes) as pool:
             for start in range(0, len(jobs), 2 * processes):  # a few at a time: a drawn face is 30 MB
-                for source, drawn, error in pool.map(draw, jobs[start : start + 2 * processes]):
+                for source, drawn, error in pool.map(draw, jobs[start : start + 2 * processes], repeat(charset)):
                     sources.append(source)
                     click.echo(error or f"{source.name}: {len(drawn)} glyphs", err=True)
                     yield from drawn
 
-    written = write_glyphs(output, glyphs(), default(), sources=sources, normalisation={"canvas": 64, "em": fonts.EM})
+    written = write_glyphs(output, glyphs(), charset, sources=sources, normalisation={"canvas": 64, "em": fonts.EM})
     click.echo(f"{output}: {written.glyphs} glyphs of {written.writers} writers, digest {written.digest[:12]}")
 
 
