@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import h5py
 
 from jphtr.errors import DataError
+from jphtr.whole import beside
 
 try:
     import fcntl
@@ -70,31 +71,11 @@ def whole_file(path: Path) -> Iterator[h5py.File]:
     DataError
         If it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with beside(path) as part:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
-        with h5py.File(beside, "w", libver="v110") as file:
+        with h5py.File(part, "w", libver="v110") as file:
             yield file
-        with open(beside, "rb+") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Send the names in a folder to the disk, where there is such a call."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _sweep(path: Path) -> None:

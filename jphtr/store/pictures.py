@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from jphtr.errors import DataError
 from jphtr.records import Gray
-from jphtr.store.handle import sync_folder
 from jphtr.store.read import GlyphFile
+from jphtr.whole import sync_folder
 
 Rows = NDArray[np.int64]
 Done = Callable[[int], None]  # called with the number of pictures written since the last call
