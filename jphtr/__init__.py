@@ -80,9 +80,7 @@ def load(
 
 
 @overload
-def load(
-    model: Literal["all", "hiragana", "katakana", "kanji", "kuzushiji"], *, threads: int | None = None
-) -> Classifier: ...
+def load(model: Literal["hiragana", "katakana", "kanji", "kuzushiji"], *, threads: int | None = None) -> Classifier: ...
 
 
 @overload

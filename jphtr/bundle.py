@@ -20,7 +20,7 @@ from jphtr.geometry import HEIGHT, STRIDE
 
 _MODELS = Path(__file__).with_name("models")
 SHIPPED = _MODELS / "line.onnx"
-CLASSIFIERS = ("all", "hiragana", "katakana", "kanji", "kuzushiji")  # models in the package that go by a name
+CLASSIFIERS = ("hiragana", "katakana", "kanji", "kuzushiji")  # models in the package that go by a name
 KEY = "jphtr"
 FORMAT = 1  # raised when an older jphtr could no longer read a line with the file
 _MAX_HEADER = 1 << 24  # bytes; a header with 7,000 characters takes some 30,000

@@ -114,10 +114,10 @@ def test_models_of_the_package_go_by_a_name(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ModelError, match=r"^kanji: no such model file; the package holds no classifier$"):
         find_model("kanji")
     assert find_model("./kanji") == Path("kanji")
-    for name in ("kanji", "all"):
+    for name in ("kanji", "kuzushiji"):
         write_toy(tmp_path / "models" / f"{name}.onnx")
         assert name in CLASSIFIERS and find_model(name) == tmp_path / "models" / f"{name}.onnx"
-    with pytest.raises(ModelError, match=r"^katakana: .*; those in the package are called all, kanji$"):
+    with pytest.raises(ModelError, match=r"^katakana: .*; those in the package are called kanji, kuzushiji$"):
         find_model("katakana")
     with pytest.raises(ModelError, match=r"^katakana\.onnx: no such model file$"):
         find_model("katakana.onnx")

@@ -266,11 +266,12 @@ def test_a_bad_picture_does_not_stop_the_others(run: Run) -> None:
 def test_a_model_that_is_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "_MODELS", tmp_path)
     path = str(save("a.png", "あ"))
-    for arguments in ([], ["-m", "kanji"]):
-        result = CliRunner().invoke(main, ["classify", path, *arguments])
-        assert result.exit_code == 1 and result.stdout == ""
-        assert result.stderr.startswith("jphtr: error: ") and "no such model file; the package holds" in result.stderr
-        assert result.stderr.count("\n") == 1
+    result = CliRunner().invoke(main, ["classify", path, "-m", "kanji"])
+    assert result.exit_code == 1 and result.stdout == ""
+    assert result.stderr.startswith("jphtr: error: ") and "no such model file; the package holds" in result.stderr
+    assert result.stderr.count("\n") == 1
+    result = CliRunner().invoke(main, ["classify", path])
+    assert result.exit_code == 2 and "say with -m what may be written: hiragana, katakana" in result.stderr
 
 
 def test_it_needs_neither_torch_nor_onnx(model: Path, tmp_path: Path) -> None:

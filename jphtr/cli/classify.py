@@ -76,10 +76,8 @@ FORMATS: dict[str, Callable[[Answers, bool, str], Iterator[str]]] = {
 @click.option(
     "-m",
     "--model",
-    default="all",
-    show_default=True,
     metavar="NAME|FILE",
-    help="One in the package: all, hiragana, katakana, kanji, kuzushiji; or an .onnx file.",
+    help="One in the package: hiragana, katakana, kanji, kuzushiji; or an .onnx file.  [required]",
 )
 @click.option("-k", "--top-k", type=click.IntRange(1), default=5, show_default=True, help="Candidates to give.")
 @click.option(
@@ -93,7 +91,7 @@ FORMATS: dict[str, Callable[[Answers, bool, str], Iterator[str]]] = {
 @click.option("--threads", type=click.IntRange(1), help="Threads of one batch; by default all cores.")
 def classify(
     pictures: tuple[str, ...],
-    model: str,
+    model: str | None,
     top_k: int,
     format_name: str | None,
     output: str,
@@ -107,9 +105,12 @@ def classify(
     """
     import warnings
 
+    from jphtr.bundle import CLASSIFIERS
     from jphtr.classifier import Classifier
     from jphtr.image import expand
 
+    if model is None:
+        raise click.UsageError(f"say with -m what may be written: {', '.join(CLASSIFIERS)}, or an .onnx file")
     if format_name is None:
         format_name = "text" if output == "-" else _format_of(output)
     names = list(expand(pictures))
