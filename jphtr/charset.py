@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,11 @@ _ALIASES = {
 _MORE_KANA = "ゔゕゖヷヸヹヺ"
 _MORE_KANJI = "剝塡頰𠮟髙﨑吞俱姸屛幷瘦繫噓摑搔禱萊蔣蠟醬鹼麴驒德濵瀨彅栁𠮷桒槗賴靑淸鄧晧昻鷗繡頸焰嚙囊潑簞蟬攢﨟"
 _MORE_SIGNS = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ㎜㎝㎞㎎㎏㏄㎡№℡㈱㈲〝〟•€©®"
+# Old type that the standard lacks, and romanised Japanese; last, so that the labels of older models keep their places.
+_OLD_KANJI = (
+    "緣橫溫槪渴寬虛鄕薰揭擊硏黑緖狀巢每綠歷錄黃涉增卽徵晚甁倂步戾淚曆鍊郞麵內强銳軀說稅脫悅閱絕產彥敎戶吳娛尙姬旣查"
+)
+_ROMANISED = "āīūēōĀĪŪĒŌé"
 
 
 @cache
@@ -222,4 +228,5 @@ def default() -> Charset:
     jis = [fold(c) for level in jis_levels().values() for c in level]
     jouyou = [c for chars in jouyou_by_grade().values() for c in chars]
     kana_chars = [c for chars in kana().values() for c in chars]
-    return Charset(dict.fromkeys([*ascii_chars, *jis, *kana_chars, *_MORE_KANA, *jouyou, *_MORE_KANJI, *_MORE_SIGNS]))
+    more = _MORE_KANA, jouyou, _MORE_KANJI, _MORE_SIGNS, _OLD_KANJI, _ROMANISED
+    return Charset(dict.fromkeys(chain(ascii_chars, jis, kana_chars, *more)))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice, pairwise, product
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from jphtr.training.hardware import Hardware
 from jphtr.training.learner import learning_rate, optimizer_of
 from jphtr.training.loader import IGNORE, LineStream, Sample, collate, draw, frame_targets, sample, split
 from jphtr.training.loop import train_line
-from jphtr.training.losses import choose_columns, line_losses, targets
+from jphtr.training.losses import choose_columns, line_losses, targets, trust
 from jphtr.training.run_folder import BEST, CONFIG, LAST, METRICS
 from jphtr.training.trainer import Trainer
 
@@ -190,14 +191,15 @@ def test_losses_against_brute_force_and_their_gradients_against_torch() -> None:
     log_probs = logits.log_softmax(2)
     plain = log_probs.detach().numpy()
     texts = [[1, 1], [], [2, 3, 2]]
-    by_hand = sum(brute_force_ctc(row[:n], text) for row, n, text in zip(plain, steps, texts, strict=True))
-    assert got.ctc.item() == pytest.approx(by_hand)
+    by_hand = [brute_force_ctc(row[:n], text) for row, n, text in zip(plain, steps, texts, strict=True)]
+    assert got.ctc.tolist() == pytest.approx(by_hand)
     weight = torch.tensor([0.3, 1.0, 1.0, 1.0], dtype=torch.float64)
-    ce = F.cross_entropy(logits.flatten(0, 1), target.frames.flatten(), weight, ignore_index=IGNORE, reduction="sum")
-    assert got.ce.item() == pytest.approx(ce.item(), rel=1e-5)
-    ctc = F.ctc_loss(log_probs.transpose(0, 1), target.labels, target.steps, target.lengths, reduction="sum")
-    (mine,) = torch.autograd.grad(2 * got.ctc + 3 * got.ce, logits)
-    (torchs,) = torch.autograd.grad(2 * ctc + 3 * ce, logits)
+    ce = F.cross_entropy(logits.transpose(1, 2), target.frames, weight, ignore_index=IGNORE, reduction="none").sum(1)
+    assert got.ce.tolist() == pytest.approx(ce.tolist(), rel=1e-5)
+    ctc = F.ctc_loss(log_probs.transpose(0, 1), target.labels, target.steps, target.lengths, reduction="none")
+    lines = torch.tensor([0.25, 1.0, 0.5])
+    (mine,) = torch.autograd.grad((lines * (2 * got.ctc + 3 * got.ce)).sum(), logits)
+    (torchs,) = torch.autograd.grad((lines * (2 * ctc + 3 * ce)).sum(), logits)
     assert torch.allclose(mine, torchs, atol=1e-5)
 
 
@@ -206,8 +208,23 @@ def test_a_text_that_cannot_fit_teaches_nothing() -> None:
     frames = np.full((1, 2), IGNORE, np.int32)
     target = targets(np.array([1, 1], np.int32), np.array([2]), frames, np.array([2]), None, CPU)
     losses = line_losses(logits, target, 0.3)
-    (losses.ctc + losses.ce).backward()
+    (losses.ctc + losses.ce).sum().backward()
     assert losses.ctc.item() == 0 and logits.grad is not None and (logits.grad == 0).all()
+
+
+def test_lines_that_nobody_can_read_count_less() -> None:
+    ctc, lengths = torch.tensor([4.0, 10.0, 80.0, 7.0, 0.0]), torch.tensor([10, 10, 10, 0, 3])
+    weights = trust(ctc, lengths, 1.0)
+    assert weights.tolist() == pytest.approx([1, 1, 1 / 8, 1, 1])  # the fourth has no text: noise that must stay unread
+    assert (trust(ctc, lengths, 0.0) == 1).all()
+    # a loss that doubles moves the net no more
+    logits = torch.tensor([[[0.0, -9.0], [0.0, -9.0]]], requires_grad=True)
+    frames = np.full((1, 2), IGNORE, np.int32)
+    target = targets(np.array([1], np.int32), np.array([1]), frames, np.array([2]), None, CPU)
+    losses = line_losses(logits, target, 0.3)
+    (full,) = torch.autograd.grad(losses.ctc.sum(), logits, retain_graph=True)
+    (less,) = torch.autograd.grad((trust(losses.ctc, target.lengths, 1.0) * losses.ctc).sum(), logits)
+    assert torch.allclose(less * losses.ctc.item(), full, atol=1e-6)
 
 
 def test_sampled_columns_with_every_label() -> None:
@@ -227,7 +244,7 @@ def test_sampled_columns_with_every_label() -> None:
     places = np.searchsorted(columns, labels[:2]).astype(np.int32)
     small = np.where(frames == IGNORE, IGNORE, np.searchsorted(columns, frames)).astype(np.int32)
     alone = line_losses(logits, targets(places, np.array([2]), small, np.array([4]), None, CPU), 0.3)
-    assert few.ctc == alone.ctc and few.ce == alone.ce
+    assert torch.equal(few.ctc, alone.ctc) and torch.equal(few.ce, alone.ce)
 
 
 def test_learning_rate() -> None:
@@ -496,3 +513,38 @@ def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
         train_line(toy_lines.settings(charset_file(tmp_path)), tmp_path / "none", resume=True,
                    open_source=lambda _: toy_lines.ToyComposer())  # fmt: skip
     assert not (tmp_path / "none").exists()
+
+
+# ---- the mean of two nets ----
+
+
+def test_the_mean_of_two_nets(tmp_path: Path) -> None:
+    header, end = load_weights(toy_lines.trained() / BEST)
+    state, _ = load_state(toy_lines.trained() / LAST)
+    before = Charset([*reversed(toy_lines.CHARS[:-1]), "犬"])  # lacks the last character, and has one of its own
+    labels = {char: label for label, char in enumerate(before.chars)}
+    rows = [labels.get(char) for char in header.characters.chars]
+    other = {name: t + 1.0 if t.is_floating_point() else t for name, t in end.items()}
+    for name in ("head.weight", "head.bias"):
+        moved = torch.zeros_like(end[name])
+        for row, at in enumerate(rows):
+            if at is not None:
+                moved[at] = end[name][row] + 1.0
+        other[name] = moved
+    save_weights(tmp_path / "before.safetensors", other, replace(header, charset=before.to_text()))
+    tool = Path(__file__).parents[1] / "tools" / "average.py"
+
+    def mean(after: Path, share: float) -> dict[str, torch.Tensor]:
+        words = [tool, tmp_path / "before.safetensors", after, "-o", tmp_path / "mean.safetensors", "--share", share]
+        subprocess.run([sys.executable, *map(str, words)], check=True)
+        made, weights = load_weights(tmp_path / "mean.safetensors")
+        assert made.characters == header.characters and made.arch == header.arch
+        return weights
+
+    for name, got in mean(toy_lines.trained() / BEST, 0.75).items():
+        away = torch.full_like(got, 0.25)
+        if name.startswith("head."):
+            away[[row for row, at in enumerate(rows) if at is None]] = 0.0
+        assert torch.allclose(got, end[name] + away, atol=1e-6) or not got.is_floating_point(), name
+    for name, got in mean(toy_lines.trained(), 1.0).items():  # of a run, what it averaged to its end
+        assert torch.allclose(got, state[f"average.{name}"]), name

@@ -145,6 +145,8 @@ def _place(
         along = 0.5 if char not in "・" else 0.6
     elif hand.jitter and char in HANGING:
         along = float(rng.uniform(0.4, 0.9))
+        if last:  # often right under the end of the character before
+            x -= max(0.0, float(rng.uniform(-0.2, 0.24)))
     cell = along * (size if _is_kana(char) or is_latin(char) else 1.0) * hand.aspect
     cx, cy = x + cell / 2, 0.5
     if jitter:

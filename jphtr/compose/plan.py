@@ -153,7 +153,7 @@ def _bend(length: float, rough: bool, degraded: bool, rng: Rng) -> tuple[NDArray
     sag = cv2.resize(nodes[None].astype(np.float32), (NODES, 1), interpolation=cv2.INTER_CUBIC)[0]
     tilt = float(rng.normal(0, 0.009)) * min(length, 19.0)
     bend = (sag - sag.mean() + tilt * np.linspace(-0.5, 0.5, NODES)).astype(np.float32)
-    return bend, abs(float(rng.normal(0, 0.023))) * strength
+    return bend, abs(float(rng.normal(0, 0.046 if rough else 0.008)))
 
 
 def _worn(composer: Composer, setting: Setting, degraded: bool, rng: Rng) -> tuple[str, ...]:

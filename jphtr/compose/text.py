@@ -24,6 +24,8 @@ _UNITS = "円 人 年 月 日 個 本 枚 冊 名 度 % ％ m cm mm km kg g t �
 _COUNTERS = "第{}回 第{}章 第{}条 第{}図 表{} 図{} No.{} №{} p.{} {}頁 ({}) （{}） {}. {}) [{}] 〔{}〕 {}、 〒{} TEL {} A-{} {}ページ".split()
 # before the words of an item
 _MARKS = "{}. {}. {}. {}) ({}) ({}) （{}） {}、 {}． {}, {}.{} {}・{} 第{} 図{} 表{}. ({}.{}) 〔{}〕 [{}] {}:".split()
+# forms of old type that the reform of 1946 does not name
+_OLD_TYPE = ("内強鋭躯説税脱悦閲絶産彦教戸呉娯尚姫既査青清", "內强銳軀說稅脫悅閱絕產彥敎戶吳娛尙姬旣查靑淸")
 _KANJI_DIGITS = "〇一二三四五六七八九"
 _SYLLABLES = "a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu ne no ha hi fu he ho ma mi mu me mo ya yu yo ra ri ru re ro wa n ga gi gu ge go za ji zu ze zo da de do ba bi bu be bo pa pi pu pe po er on st al th in ing ed ar or el is le re ph qu x v".split()
 
@@ -137,6 +139,8 @@ class TextSource:
         self._all = frozenset(charset.chars[1:])
         self._confused = np.cumsum([times for _, _, times in corpus.confused])
         self.to_old = {ord(new): old for new, old in zip(NEW_FORMS, OLD_FORMS, strict=True) if old in self._all}
+        typed = {ord(new): old for new, old in zip(*_OLD_TYPE, strict=True) if old in self._all}
+        self.to_old_type = self.to_old | typed
 
     def draw(self, rng: Rng, kind: str | None = None) -> str:
         """A folded text of this source's length; spaces neither first, last nor doubled."""
@@ -231,7 +235,7 @@ def _old(source: TextSource, rng: Rng) -> str:
     text = (_sentence if rng.random() < 0.6 else _flattened)(source, rng)
     if rng.random() < 0.7:
         text = historical(text, kanji=False)
-    text = text.translate(source.to_old)
+    text = text.translate(source.to_old if rng.random() < 0.5 else source.to_old_type)
     if rng.random() < 0.25:
         text = text.replace("、", "，")
     if rng.random() < 0.15:

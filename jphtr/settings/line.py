@@ -133,6 +133,12 @@ class LineLossSettings(Section):
     blank: float = Field(
         default=0.3, ge=0, description="weight of a blank frame in the cross-entropy; a character's frame has 1"
     )
+    trust: float = Field(
+        default=0.0,
+        ge=0,
+        description="nats a character up to which a line counts in full; one with a greater loss, which perhaps nobody "
+        "can read, counts so much less; 0 for all in full",
+    )
     sampled: int = Field(
         default=1500, ge=0, description="columns of the softmax that a step computes; 0 computes all of them"
     )

@@ -35,11 +35,10 @@ class Targets(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """Sums over a batch: CTC, cross-entropy times its weights, and those weights."""
+    """Sums over each line (N,): its CTC loss, and its cross-entropy times the weights of its frames."""
 
     ctc: Tensor
     ce: Tensor
-    ce_weight: Tensor
 
 
 def choose_columns(
@@ -80,7 +79,7 @@ def targets(
 
 
 class _Ctc(torch.autograd.Function):
-    """Sum of CTC losses whose gradient with respect to log-probabilities is minus the posterior.
+    """CTC losses (N,) whose gradient with respect to log-probabilities is minus the posterior.
 
     torch's own gradient carries the softmax with it and holds only when every class is among the columns.
     """
@@ -94,12 +93,12 @@ class _Ctc(torch.autograd.Function):
         inside = torch.arange(leaf.shape[0], device=leaf.device)[:, None] < steps[None]
         counted = inside & (losses > 0)[None]
         ctx.save_for_backward(torch.where(counted[..., None], grad - leaf.detach().exp(), 0).transpose(0, 1))
-        return losses.detach().sum()
+        return losses.detach()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         (posterior,) = ctx.saved_tensors
-        return posterior * grads[0], None, None, None
+        return posterior * grads[0][:, None, None], None, None, None
 
 
 class _Picked(torch.autograd.Function):
@@ -136,7 +135,26 @@ def line_losses(logits: Tensor, target: Targets, blank_weight: float) -> Losses:
     log_probs = _Picked.apply(logits, places)
     ctc = _Ctc.apply(log_probs[..., :-1], texts, target.steps, target.lengths)
     weight = torch.where(target.frames == BLANK, blank_weight, 1.0) * known
-    return Losses(ctc, -(log_probs[..., -1] * weight).sum(), weight.sum())
+    return Losses(ctc, -(log_probs[..., -1] * weight).sum(1))
+
+
+def trust(ctc: Tensor, lengths: Tensor, most: float) -> Tensor:
+    """Weights (N,) of lines of which some cannot be read by anybody: `most` over the loss of a character, at most 1.
+
+    Composed wear goes now and then beyond what can be read. Of a net that reads well such lines are a tenth of all, but
+    more than half of the loss; what they teach is noise. So the loss of a line grows like its logarithm from `most` on
+    (a robust loss in the sense of Huber 1964). Pictures without text count in full: nothing may be read in them.
+
+    Parameters
+    ----------
+    ctc : (N,) CTC losses in nats.
+    lengths : (N,) characters of the lines.
+    most : nats a character up to which a line counts in full; 0 for no bound.
+    """
+    if not most:
+        return torch.ones_like(ctc)
+    each = ctc.detach() / lengths.clamp(min=1)
+    return torch.where(lengths > 0, most / each.clamp(min=most), 1.0)
 
 
 def ramp(progress: float, start: float, end: float, until: float) -> float:

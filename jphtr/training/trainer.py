@@ -15,7 +15,7 @@ from jphtr.training.checkpoint import fill
 from jphtr.training.hardware import Hardware
 from jphtr.training.learner import Learner, State
 from jphtr.training.loader import IGNORE, Sample, collate, split
-from jphtr.training.losses import choose_columns, line_losses, targets, weights
+from jphtr.training.losses import choose_columns, line_losses, targets, trust, weights
 from jphtr.training.paint import Painter
 
 _SUMS = ("lines", "chars", "frames", "used", "ctc", "ce", "ce_weight")
@@ -82,10 +82,11 @@ class Trainer:
             else:
                 logits = F.linear(features, head.weight[target.columns], head.bias[target.columns])
             losses = line_losses(logits.float(), target, settings.loss.blank)
-            loss = ctc_weight / chars * losses.ctc + ce_weight / ce_sum * losses.ce
+            each = ctc_weight / chars * losses.ctc + ce_weight / ce_sum * losses.ce
+            loss = (trust(losses.ctc, target.lengths, settings.loss.trust) * each).sum()
             (loss * learner.scale).backward()  # type: ignore[no-untyped-call]
-            sums["ctc"] += float(losses.ctc.detach())
-            sums["ce"] += float(losses.ce.detach())
+            sums["ctc"] += float(losses.ctc.detach().sum())
+            sums["ce"] += float(losses.ce.detach().sum())
         for name, value in (
             ("lines", len(samples)), ("chars", chars), ("ce_weight", ce_sum),
             ("frames", sum(b.frames.size for b in batches)), ("used", sum(len(s.frames) for s in samples)),
