@@ -8,8 +8,9 @@ log-probabilities of the model, times a weight, to those of the net. What keeps 
 - The n-grams are one expert. The other takes all characters for alike, but that a line may stay in its script. Each is
   heard as far as it has foretold the line so far (fixed share: Herbster and Warmuth 1998, "Tracking the best expert").
   In prose the n-grams lead after a character or two; in a string of random characters they soon have little to say.
-- How a comma looks is the printer's choice: the model scores ， as 、 and ． as 。. Old type that it does not know, such as 內, is to it
-  today's 内, but one time in twenty.
+- How a comma looks is the printer's choice: the model scores ， as 、 and ． as 。.
+- To the model 顏 is 顔. Whether a line is set in old type is judged from its kanji so far, by the rule of Bayes; before the first
+  of those that have two forms it most probably is not.
 - Digits are one class to the model, and so are letters: it knows where a number stands, not which number.
 """
 
@@ -34,8 +35,11 @@ _STAY = 0.25  # of what the second expert expects is in the script of the charac
 _DEAREST = 8.0  # nats that a character costs at most
 _MORE = 1.5  # nats that it is paid above what one costs in common text
 _SURPRISAL = 3.4  # nats a character, for models that do not say what they expect
-_OLD_TYPE = 0.05  # of a kanji is set in old type that the model does not know
+_OLD_LINE = 0.1  # of all lines are set in old type, before one of their kanji is seen
+_OLD_KANJI = (0.01, 0.9)  # of the kanji with two forms have the old one, in lines of today's type and of old
+_TURN = 0.01  # of the belief that changes sides at every such kanji
 _TWINS = {"，": "、", "．": "。"}
+_NEW, _OLD = 1, 2  # forms of kanji that have both
 _MOST = 1 << 17  # answers that are kept, some 50 MB
 
 
@@ -47,11 +51,13 @@ class Context(NamedTuple):
     state : of the language model.
     trust : in its n-grams, 0 to 1.
     script : of the character before, a number.
+    old : the probability that the line is set in old type.
     """
 
     state: State
     trust: float
     script: int = -1
+    old: float = _OLD_LINE
 
 
 class Fusion:
@@ -72,10 +78,14 @@ class Fusion:
     def __init__(self, lm: LanguageModel, chars: Sequence[str], weight: float = WEIGHT) -> None:
         names = [_TWINS.get(char, char) for char in chars]
         tokens, shares = lm.labelled(names)
-        today, of_today = lm.labelled([fold_forms(name) for name in names])
-        old = (tokens == 0) & (today > 0)
-        tokens, shares = np.where(old, today, tokens), np.where(old, of_today + math.log(_OLD_TYPE), shares)
-        self._lm, self._tokens, self._shares = lm, tokens.tolist(), shares.tolist()
+        places = {char: label for label, char in enumerate(chars)}
+        today = np.array([places.get(fold_forms(char), 0) for char in chars])
+        tokens = np.where(tokens, tokens, tokens[today])  # old type that the model was not taught
+        old = np.flatnonzero((today > 0) & (today != np.arange(len(chars))) & (tokens > 0) & (tokens == tokens[today]))
+        forms = np.zeros(len(chars), np.int64)
+        forms[today[old]], forms[old] = _NEW, _OLD
+        shares[forms > 0] = 0.0  # which form it is depends on the line
+        self._lm, self._tokens, self._shares, self._forms = lm, tokens.tolist(), shares.tolist(), forms.tolist()
         self._weight = weight
         self._any = 1 / max(1, len(chars) - 1)
         scripts = [_script(char) for char in chars]
@@ -98,6 +108,10 @@ class Fusion:
                 self._answers.clear()
             answer = self._answers[key] = (math.exp(log_p + self._shares[label]), state)
         p, state = answer
+        old, form = context.old, self._forms[label]
+        if form:
+            share, old = _form(old, form)
+            p *= share
         script = self._scripts[label]
         blind = self._any
         if context.script >= 0:
@@ -107,7 +121,14 @@ class Fusion:
         known, blind = context.trust * p, (1 - context.trust) * blind
         both = known + blind
         gain = self._weight * (max(math.log(both), -_DEAREST) + self._pay)
-        return gain, Context(state, _SHARE + (1 - 2 * _SHARE) * known / both, script)
+        return gain, Context(state, _SHARE + (1 - 2 * _SHARE) * known / both, script, old)
+
+
+def _form(old: float, form: int) -> tuple[float, float]:
+    """The probability of a kanji's form in a line that is set in old type with probability `old`, and that behind it."""
+    in_new, in_old = _OLD_KANJI if form == _OLD else (1 - share for share in _OLD_KANJI)
+    share = (1 - old) * in_new + old * in_old
+    return share, _TURN + (1 - 2 * _TURN) * old * in_old / share
 
 
 def _script(char: str) -> str:
