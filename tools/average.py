@@ -47,10 +47,12 @@ def mean(
     mine, theirs = torch.tensor(pairs).T
     found = {}
     for name, new in second[1].items():
-        old = first[1].get(name)
-        if old is None or not new.is_floating_point():
-            found[name] = new  # only counts steps, and models leave it out
+        if not new.is_floating_point():  # counts steps, and models leave it out
+            found[name] = new
             continue
+        if name not in first[1]:
+            raise ModelError(f"the first net has no {name}")
+        old = first[1][name]
         if name.startswith("head."):
             rows = new.clone()
             rows[mine] = old[theirs].to(new.dtype)
