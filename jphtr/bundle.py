@@ -17,9 +17,14 @@ from typing import Any, BinaryIO
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, ModelError
 from jphtr.geometry import HEIGHT, STRIDE
+from jphtr.records import Direction
 
-_MODELS = Path(__file__).with_name("models")
-SHIPPED = _MODELS / "line.onnx"
+MODELS = Path(__file__).with_name("models")
+LINE_MODELS: dict[Direction, Path] = {
+    "horizontal": MODELS / "line-horizontal.onnx",
+    "vertical": MODELS / "line-horizontal.onnx",
+}
+"""The line models in the package, by the direction of the lines that they read."""
 CLASSIFIERS = ("hiragana", "katakana", "kanji", "kuzushiji")  # models in the package that go by a name
 KEY = "jphtr"
 FORMAT = 1  # raised when an older jphtr could no longer read a line with the file
@@ -46,6 +51,7 @@ class Header:
     training : how it was trained.
     data : name and licence of every source it learned from.
     created : "YYYY-MM-DD".
+    direction : of the lines that a line model is for, "horizontal" or "vertical"; "" for both.
     storage : of matrices and kernels in an `.onnx` file, "float16" or "int8"; "" where it is not noted.
     format : of this header.
     """
@@ -63,6 +69,7 @@ class Header:
     training: dict[str, Any] = field(default_factory=dict)
     data: list[dict[str, Any]] = field(default_factory=list)
     created: str = ""
+    direction: str = ""
     storage: str = ""
     format: int = FORMAT
 
@@ -80,10 +87,11 @@ def find_model(model: Path | str) -> Path:
     ModelError
         If it is not there.
     """
-    path = _MODELS / f"{model}.onnx" if model in CLASSIFIERS else Path(model)
+    names = (*CLASSIFIERS, *(path.stem for path in LINE_MODELS.values()))
+    path = MODELS / f"{model}.onnx" if model in names else Path(model)
     if not path.exists():
-        there = ", ".join(name for name in CLASSIFIERS if (_MODELS / f"{name}.onnx").exists())
-        called = f"; those in the package are called {there}" if there else "; the package holds no classifier"
+        there = ", ".join(name for name in names if (MODELS / f"{name}.onnx").exists())
+        called = f"; those in the package are called {there}" if there else "; the package holds none"
         raise ModelError(f"{model}: no such model file" + ("" if Path(model).suffix else called))
     return path
 
@@ -143,6 +151,8 @@ def parse_header(text: str, name: str) -> Header:
     try:
         # keys that a later jphtr added without raising the format are only remarks
         header = Header(**{key: value for key, value in values.items() if key in known})
+        if header.direction not in ("", *LINE_MODELS):
+            raise TypeError(f"it is for {header.direction} lines")
         classes = len(header.characters)
         declared = header.arch.get("classes", classes)
     except (TypeError, AttributeError, CharsetError) as error:

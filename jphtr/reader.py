@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jphtr.bundle import SHIPPED, read_header
+from jphtr.bundle import LINE_MODELS, read_header
 from jphtr.decode.line import LineDecoder
 from jphtr.decode.spans import FrameSpan, boxes
 from jphtr.errors import ImageError, JphtrError, ModelError
@@ -33,19 +36,19 @@ _SHAPE_COUNTS = 0.5  # read both ways, the less likely way must halve the doubt 
 
 
 class Reader:
-    """Reads pictures of single lines with one model.
+    """Reads pictures of single lines: those of each direction with the net for it.
 
     Parameters
     ----------
-    model : an `.onnx` file of jphtr; None takes the one in the package.
+    model : an `.onnx` file of jphtr; None takes those in the package. A model that says which direction it is for reads
+        lines of that direction, and those of the other are left to the one in the package.
     threads : that the net may use for one batch; None takes all cores.
     decoder, lm, lm_weight, beam_width, allow, block : how its output becomes text, see `LineDecoder`; the defaults
         are what reads best on balance, with the language model in the package.
 
     Attributes
     ----------
-    header : what the model says about itself.
-    decoder : the `LineDecoder`; as a string it says what it is.
+    path, header : of the model, and what it says about itself; of those in the package, the one for horizontal lines.
 
     Raises
     ------
@@ -60,24 +63,45 @@ class Reader:
         lm: Path | str | None = None, lm_weight: float | None = None, beam_width: int | None = None,
         allow: Sequence[str] = (), block: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.path = SHIPPED if model is None else Path(model)
-        self.header = read_header(self.path)
-        if self.path.suffix == ".safetensors":
-            raise ModelError(f"{self.path}: holds weights for training; make a model for reading with: jphtr export")
-        if self.header.kind != "line":
-            raise ModelError(f"{self.path}: a {self.header.kind} model does not read lines; give a line model")
-        self._chars = self.header.characters.chars
-        self.decoder = LineDecoder(
-            self._chars, decoder=decoder, lm=lm, lm_weight=lm_weight, beam_width=beam_width, allow=allow, block=block
-        )
-        # an int8 LSTM scales by what all lines of a batch hold; alone a line reads the same in any company, and lines
-        # share the cores better than the parts of one do
-        self._alone = self.header.storage == "int8"
-        self._lanes = (threads or cores()) if self._alone else 1
-        self._session = _session(self.path, 1 if self._alone else threads)
+        self._threads = threads
+        self._decoding: dict[str, Any] = {
+            "decoder": decoder, "lm": lm, "lm_weight": lm_weight, "beam_width": beam_width, "allow": allow, "block": block
+        }  # fmt: skip
+        self._decoders: dict[str, LineDecoder] = {}
+        first = _Net(LINE_MODELS["horizontal"] if model is None else Path(model), threads)
+        self.path, self.header = first.path, first.header
+        self._nets: dict[Direction, _Net] = {way: first for way in LINE_MODELS if first.header.direction in ("", way)}
+        if model is not None:
+            first.session  # noqa: B018  # what is wrong with a user's graph is said here
+        self._decoder_of(first)
 
     def __repr__(self) -> str:
-        return f"Reader({self.header.name}, {len(self._chars) - 1} characters)"
+        return f"Reader({self.header.name}, {len(self.header.characters) - 1} characters)"
+
+    @property
+    def decoder(self) -> LineDecoder:
+        """How the output of the net becomes text; as a string it says what it is."""
+        return self._decoder_of(next(iter(self._nets.values())))
+
+    def decoding(self, **changes: Any) -> Self:
+        """The same nets under other arguments from `decoder` on."""
+        other = copy.copy(self)
+        other._decoding, other._decoders = self._decoding | changes, {}
+        other._decoder_of(next(iter(self._nets.values())))
+        return other
+
+    def _net(self, direction: Direction) -> _Net:
+        """The net for lines of a direction."""
+        if direction not in self._nets:
+            self._nets[direction] = _Net(LINE_MODELS[direction], self._threads)
+        return self._nets[direction]
+
+    def _decoder_of(self, net: _Net) -> LineDecoder:
+        """What decodes the output of a net; nets of one charset share it, for it may hold a language model."""
+        known = self._decoders.get(net.header.charset)
+        if known is None:
+            known = self._decoders[net.header.charset] = LineDecoder(net.chars, **self._decoding)
+        return known
 
     @overload
     def read(
@@ -173,9 +197,11 @@ class Reader:
             except JphtrError as error:
                 results[index] = error
                 continue
-            tries += [_Try(index, strip, strip is strips[0]) for strip in strips if strip.has_ink]
+            tries += [
+                _Try(index, strip, strip is strips[0], self._net(strip.direction)) for strip in strips if strip.has_ink
+            ]
             results[index] = Recognition("", 0.0, (), strips[0].direction, name_of(picture))
-        batches = list(_batches(tries, 1 if self._alone else batch_size))
+        batches = list(_batches(tries, batch_size))
         for batch, found in zip(batches, self._run_all(batches, options), strict=True):
             if isinstance(found, JphtrError):
                 for one in batch:
@@ -199,9 +225,12 @@ class Reader:
             except JphtrError as error:
                 return error
 
-        lanes = min(self._lanes, len(batches))
+        alone = all(batch[0].net.alone for batch in batches)
+        lanes = min(self._threads or cores(), len(batches)) if alone else 1
         if lanes < 2:
             return map(one, batches)
+        for net in {batch[0].net for batch in batches[1:]}:
+            net.session  # noqa: B018  # opened once, before they share it
         first = one(batches[0])  # which loads the language model
         with ThreadPoolExecutor(lanes, "jphtr") as pool:  # ONNX Runtime lets go of the interpreter while it computes
             return [first, *pool.map(one, batches[1:])]
@@ -213,35 +242,62 @@ class Reader:
         gray = np.full((len(batch), HEIGHT, int(frames.max()) * STRIDE), 255, np.uint8)
         for row, one in zip(gray, batch, strict=True):
             row[:, : one.strip.gray.shape[1]] = one.strip.gray
-        try:
-            labels, log_probs = self._session.run(["labels", "log_probs"], {"gray": gray, "widths": widths})
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {gist(error)}") from None
-        if labels.max(initial=0) >= len(self._chars):
-            raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
+        net = batch[0].net
+        labels, log_probs = net.run(gray, widths)
+        decoder = self._decoder_of(net)
         found = []
         for n, (one, length) in enumerate(zip(batch, frames.tolist(), strict=True)):
             line = labels[n, :length], log_probs[n, :length]
-            result = self._recognition(self.decoder(*line, options.decoder), one.strip, options)
+            result = _recognition(decoder(*line, options.decoder), one.strip, net.chars, options)
             if options.nbest:
-                texts = self.decoder.texts(*line, options.nbest)
-                shares = (("".join(self._chars[label] for label in text), share) for text, share in texts)
+                texts = decoder.texts(*line, options.nbest)
+                shares = (("".join(net.chars[label] for label in text), share) for text, share in texts)
                 result = replace(result, nbest=tuple(shares))
             found.append(result)
         return found
 
-    def _recognition(self, found: Sequence[FrameSpan], strip: Strip, options: _Options) -> Recognition:
-        spans = []
-        for span, (x0, y0, x1, y1) in zip(found, boxes(found, strip.gray), strict=True):
-            char = self._chars[span.label]
-            others = tuple((self._chars[label], p) for label, p in span.alternatives)
-            if span.confidence < options.min_confidence:
-                if options.unsure == "drop":
-                    continue
-                char, others = GETA, ((char, span.confidence), *others)
-            spans.append(CharSpan(char, strip.to_source(x0, x1, y0, y1), span.confidence, others))
-        text = "".join(span.char for span in spans)
-        return Recognition(text, _geometric_mean([s.confidence for s in spans]), tuple(spans), strip.direction)
+
+class _Net:
+    """A model of lines; its session is opened when the first line needs it.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model for reading lines.
+    """
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        self.path, self.header = path, read_header(path)
+        if path.suffix == ".safetensors":
+            raise ModelError(f"{path}: holds weights for training; make a model for reading with: jphtr export")
+        if self.header.kind != "line":
+            raise ModelError(f"{path}: a {self.header.kind} model does not read lines; give a line model")
+        self.chars = self.header.characters.chars
+        # an int8 LSTM scales by what all lines of a batch hold; alone a line reads the same in any company, and lines
+        # share the cores better than the parts of one do
+        self.alone = self.header.storage == "int8"
+        self._threads = 1 if self.alone else threads
+
+    @cached_property
+    def session(self) -> Any:
+        """Of ONNX Runtime."""
+        return open_session(self.path, "line", ("gray", "widths", "labels", "log_probs"), self._threads)
+
+    def run(self, gray: NDArray[np.uint8], widths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best classes (N, T, K) of each frame of strips (N, 48, W), best first, and their log-probabilities.
+
+        Raises
+        ------
+        ModelError
+            If the graph fails.
+        """
+        try:
+            labels, log_probs = self.session.run(["labels", "log_probs"], {"gray": gray, "widths": widths})
+        except RUNTIME_ERRORS as error:
+            raise ModelError(f"{self.path}: failed on {gray.shape} pixels: {gist(error)}") from None
+        if labels.max(initial=0) >= len(self.chars):
+            raise ModelError(f"{self.path}: its net has more classes than its charset; export it again")
+        return labels, log_probs
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +313,26 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """One way to look at the picture at `index`; `likely` is the way that its shape suggests."""
+    """One way to look at the picture at `index`; `likely` is the way that its shape suggests, `net` what reads it."""
 
     index: int
     strip: Strip
     likely: bool
+    net: _Net
 
 
-def _session(path: Path, threads: int | None) -> Any:
-    return open_session(path, "line", ("gray", "widths", "labels", "log_probs"), threads)
+def _recognition(found: Sequence[FrameSpan], strip: Strip, chars: Sequence[str], options: _Options) -> Recognition:
+    spans = []
+    for span, (x0, y0, x1, y1) in zip(found, boxes(found, strip.gray), strict=True):
+        char = chars[span.label]
+        others = tuple((chars[label], p) for label, p in span.alternatives)
+        if span.confidence < options.min_confidence:
+            if options.unsure == "drop":
+                continue
+            char, others = GETA, ((char, span.confidence), *others)
+        spans.append(CharSpan(char, strip.to_source(x0, x1, y0, y1), span.confidence, others))
+    text = "".join(span.char for span in spans)
+    return Recognition(text, _geometric_mean([s.confidence for s in spans]), tuple(spans), strip.direction)
 
 
 def _strips(picture: Picture, direction: Direction | Literal["auto"]) -> list[Strip]:
@@ -299,10 +366,12 @@ def _ways(gray: Gray, direction: Direction | Literal["auto"]) -> tuple[Direction
 
 
 def _batches(tries: Sequence[_Try], batch_size: int) -> Iterator[list[_Try]]:
-    """Strips of like width together: at most `batch_size`, and so many that a run keeps within its memory."""
+    """Strips of one net and of like width: at most `batch_size`, and so many that a run keeps within its memory."""
     batch: list[_Try] = []
-    for one in sorted(tries, key=lambda t: t.strip.gray.shape[1]):
-        if batch and (len(batch) >= batch_size or (len(batch) + 1) * one.strip.gray.shape[1] > _BATCH_COLUMNS):
+    for one in sorted(tries, key=lambda t: (str(t.net.path), t.strip.gray.shape[1])):
+        most = 1 if one.net.alone else batch_size
+        columns = (len(batch) + 1) * one.strip.gray.shape[1]
+        if batch and (one.net is not batch[0].net or len(batch) >= most or columns > _BATCH_COLUMNS):
             yield batch
             batch = []
         batch.append(one)

@@ -108,10 +108,10 @@ def test_files_that_are_no_models(tmp_path: Path, name: str, data: bytes) -> Non
 
 
 def test_models_of_the_package_go_by_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "_MODELS", tmp_path / "models")
+    monkeypatch.setattr(bundle, "MODELS", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
     write_toy(tmp_path / "kanji")
-    with pytest.raises(ModelError, match=r"^kanji: no such model file; the package holds no classifier$"):
+    with pytest.raises(ModelError, match=r"^kanji: no such model file; the package holds none$"):
         find_model("kanji")
     assert find_model("./kanji") == Path("kanji")
     for name in ("kanji", "kuzushiji"):

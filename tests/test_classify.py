@@ -193,8 +193,8 @@ def test_load_gives_what_the_model_is_for(model: Path, tmp_path: Path, monkeypat
     assert isinstance(jphtr.load(toy_model.write_toy(tmp_path / "line.onnx")), Reader)
     with pytest.raises(SettingsError, match="single characters"):
         jphtr.load(model, decoder="beam")
-    monkeypatch.setattr(bundle, "_MODELS", tmp_path)
-    with pytest.raises(ModelError, match=r"^hiragana: no such model file; the package holds no classifier$"):
+    monkeypatch.setattr(bundle, "MODELS", tmp_path)
+    with pytest.raises(ModelError, match=r"^hiragana: no such model file; the package holds none$"):
         jphtr.load("hiragana")
     write_toy(tmp_path / "hiragana.onnx")
     assert jphtr.load("hiragana").classify(draw("お")).char == "お"
@@ -264,7 +264,7 @@ def test_a_bad_picture_does_not_stop_the_others(run: Run) -> None:
 
 
 def test_a_model_that_is_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "_MODELS", tmp_path)
+    monkeypatch.setattr(bundle, "MODELS", tmp_path)
     path = str(save("a.png", "あ"))
     result = CliRunner().invoke(main, ["classify", path, "-m", "kanji"])
     assert result.exit_code == 1 and result.stdout == ""

@@ -16,7 +16,7 @@ from PIL import Image
 
 from jphtr.bundle import read_header
 from jphtr.cli import main
-from jphtr.errors import ModelError, SettingsError
+from jphtr.errors import DataError, ModelError, SettingsError
 from jphtr.export import Exported, export_model, graph, line
 from jphtr.nets.line import LineNet
 from jphtr.reader import Reader
@@ -194,6 +194,20 @@ def test_ranges_of_int8_may_come_from_other_lines(small: Exported, truth: Path, 
     )  # none is set aside
     with pytest.raises(SettingsError, match="--ranges is for line readers"):
         export_model(weights, tmp_path / "no.onnx", valid=[truth], ranges=[truth])
+
+
+def test_a_model_for_one_direction_is_measured_on_its_own_lines(truth: Path, tmp_path: Path) -> None:
+    header, weights = load_weights(toy_lines.trained() / BEST)
+    save_weights(tmp_path / "v.safetensors", weights, replace(header, direction="vertical"))
+    done = export_model(tmp_path / "v.safetensors", tmp_path / "v.onnx", valid=[truth])
+    rows = [row.split("\t") for row in truth.read_text("utf-8").splitlines()[1:]]
+    assert done.scores["characters"] == sum(len(text) for _, text, way in rows if way == "vertical")
+    assert read_header(done.path).direction == "vertical"
+    rows = [row for row in rows if row[2] == "horizontal"]
+    flat = truth.with_name("flat.tsv")
+    flat.write_text("\n".join(["file\ttext\tdirection", *("\t".join(row) for row in rows)]), "utf-8")
+    with pytest.raises(DataError, match="no vertical line, which this model is for"):
+        export_model(tmp_path / "v.safetensors", tmp_path / "no.onnx", valid=[flat])
 
 
 def test_int8_wants_lines_that_can_show_what_it_costs(truth: Path, tmp_path: Path) -> None:

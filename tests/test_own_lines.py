@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +28,7 @@ import yaml
 from safetensors.torch import load_file
 
 from jphtr import cli
+from jphtr.bundle import LINE_MODELS
 from jphtr.charset import Charset
 from jphtr.errors import CharsetError, DataError, SettingsError
 from jphtr.geometry import prepare as strip
@@ -35,11 +39,11 @@ from jphtr.splits import SPLITS
 from jphtr.store import write_glyphs
 from jphtr.store.lines import StoredLine
 from jphtr.store.lines_write import write_lines
-from jphtr.training.checkpoint import load_weights
+from jphtr.training.checkpoint import load_weights, save_weights
 from jphtr.training.hardware import Hardware
 from jphtr.training.loader import IGNORE, LineStream
 from jphtr.training.loop import Outcome, train_line
-from jphtr.training.own_lines import Mixed, OwnLines, prepare, sources, validation, vary
+from jphtr.training.own_lines import IN_PACKAGE, Mixed, OwnLines, prepare, sources, validation, vary
 from jphtr.training.run_folder import BEST, CONFIG, LAST, METRICS
 from jphtr.training.trainer import Trainer
 
@@ -197,6 +201,68 @@ def test_composed_lines_stand_beside_own_ones_and_validate_where_these_do_not(tm
         assert open_valid is not None
         checked = {line.source for line in map(open_valid(charset).line, [rng] * 8)}
         assert checked == ({"own"} if valid else {"composed"})  # never the own lines that it learns from
+
+
+# ---- one direction ----
+
+
+def one_way(path: Path, ways: str) -> Path:
+    """A line file of the toy world whose lines run as the letters say, h or v; every fourth validates."""
+    names, rng = {"h": "horizontal", "v": "vertical"}, np.random.default_rng(2)
+    composer = own_composer()
+    drawn = (composer.line(rng) for _ in itertools.count())
+    lines = [next(line for line in drawn if line.direction == names[way]) for way in ways]
+    parts = [SPLITS["valid" if i % 4 == 3 else "train"] for i in range(len(lines))]
+    write_lines(
+        path, [StoredLine(x.gray, x.text, "w", "own", x.direction, "", p) for x, p in zip(lines, parts, strict=True)]
+    )
+    return path
+
+
+@pytest.mark.parametrize("direction", ["horizontal", "vertical"])
+def test_a_net_for_one_direction_sees_no_other(tmp_path: Path, direction: str) -> None:
+    own = one_way(tmp_path / "own.h5", "hhhhvvvvvvvv")
+    settings = own_settings(tmp_path, data__lines=[own], data__direction=direction, run__steps=2, run__valid_every=2)
+    mine = {"data.glyphs": (glyph_file(tmp_path / "g.h5"),), "compose.mix": {"random": 1.0}}
+    ready = prepare(assign(settings, mine), tmp_path / "mixed")
+    assert ready.notes[-1].startswith(f"own lines: {3 if direction == 'horizontal' else 6} to learn from")
+    open_source, open_valid = sources(ready.settings)
+    rng, train = np.random.default_rng(1), open_source(toy_lines.charset())
+    seen = [train.line(rng) for _ in range(40)]
+    assert {line.source for line in seen} == {"own", "composed"} and open_valid is not None
+    seen += map(open_valid(toy_lines.charset()).line, [rng] * 8)
+    assert {line.direction for line in seen} == {direction}
+    run(settings, tmp_path / "run")
+    assert load_weights(tmp_path / "run" / BEST)[0].direction == direction
+    other = one_way(tmp_path / "other.h5", "hhhh" if direction == "vertical" else "vvvv")
+    with pytest.raises(DataError, match=f"no {direction} line to learn from"):
+        prepare(assign(settings, {"data.lines": (other,)}), tmp_path / "none")
+
+
+def test_the_direction_is_that_of_the_model_or_of_the_own_lines(tmp_path: Path) -> None:
+    header, weights = load_weights(toy_lines.trained() / BEST)
+    loads: dict[str, Path | None] = {"none": None, "-": IN_PACKAGE}
+    for way in ("", "vertical"):
+        loads[way] = tmp_path / f"m{way}.safetensors"
+        save_weights(tmp_path / f"m{way}.safetensors", weights, replace(header, direction=way))
+    chosen = {}
+    for ways in ("vvvv", "hhhh", "hhhhvvvv"):
+        own = one_way(tmp_path / f"{ways}.h5", ways)
+        for name, load in loads.items():
+            settings = assign(own_settings(tmp_path, data__lines=[own]), {"data.charset": "default"})
+            with suppress(CharsetError, DataError):
+                ready = prepare(settings, tmp_path / f"{ways}{name}", load=load, resize="union")
+                chosen[ways, name] = (ready.settings.data.direction, ready.load)
+    vertical, horizontal = LINE_MODELS["vertical"], LINE_MODELS["horizontal"]
+    assert chosen == {
+        ("vvvv", "none"): ("both", None), ("hhhh", "none"): ("both", None), ("hhhhvvvv", "none"): ("both", None),
+        ("vvvv", "-"): ("vertical", vertical), ("hhhh", "-"): ("horizontal", horizontal),
+        ("hhhhvvvv", "-"): ("both", horizontal),
+        ("vvvv", ""): ("both", loads[""]), ("hhhh", ""): ("both", loads[""]), ("hhhhvvvv", ""): ("both", loads[""]),
+        ("vvvv", "vertical"): ("vertical", loads["vertical"]), ("hhhhvvvv", "vertical"): ("vertical", loads["vertical"]),
+    }  # fmt: skip
+    settings = assign(own_settings(tmp_path), {"data.direction": "both"})
+    assert prepare(settings, tmp_path / "x", load=loads["vertical"]).settings.data.direction == "both"
 
 
 # ---- learning ----

@@ -100,8 +100,9 @@ def test_nothing_written_is_nothing_read(reader: Reader, gray: np.ndarray) -> No
     assert result.confidence == 0
 
 
-def test_a_picture_without_ink_does_not_run_the_net(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_session", None)
+def test_a_picture_without_ink_does_not_run_the_net(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: None)
+    reader = Reader(model)
     assert reader.read(np.full((48, 300), 255, np.uint8)).text == ""
 
 
@@ -217,13 +218,13 @@ def test_a_model_that_the_runtime_refuses(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_failing_run_is_an_error_in_place(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_run_is_an_error_in_place(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def run(self, *_: object) -> object:
             raise RuntimeError("bad allocation\nof memory")
 
-    monkeypatch.setattr(reader, "_session", Broken())
-    results = list(reader.read_many([draw("あい"), np.full((48, 99), 255, np.uint8)]))
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: Broken())
+    results = list(Reader(model).read_many([draw("あい"), np.full((48, 99), 255, np.uint8)]))
     assert isinstance(results[0], JphtrError)
     assert "\n" not in str(results[0])
     assert isinstance(results[1], Recognition)
@@ -275,7 +276,7 @@ def test_a_language_model_settles_what_the_picture_leaves_open(
     (tmp_path / "a.txt").write_text("いえお\n" * 50 + "あ漢、う\n", "utf-8")
     lm = tmp_path / "x.lm"
     lm.write_bytes(train([(tmp_path / "a.txt", 1)], Charset(CHARS), order=3, min_count=1).to_bytes())
-    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: Planted())
     gray = draw("いうお")
     greedy, plain, told, silent = (
         Reader(model, **options).read(gray, "horizontal")  # type: ignore[arg-type]
@@ -288,7 +289,7 @@ def test_a_language_model_settles_what_the_picture_leaves_open(
 
 
 def test_the_most_probable_texts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: Planted())
     reader = Reader(model, lm="none")
     assert reader.read(draw("いうお"), "horizontal").nbest == ()
     result = reader.read(draw("いうお"), "horizontal", nbest=2)
@@ -299,7 +300,7 @@ def test_the_most_probable_texts(model: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_only_what_is_allowed_is_read(model: Path, decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jphtr.reader._session", lambda *_: Planted())
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: Planted())
     for allow, block, text in [((), ["う"], "いえお"), (["いう"], (), "いう"), (["kana"], ["お"], "いう")]:
         found = Reader(model, decoder=decoder, lm="none", allow=allow, block=block).read(draw("いうお"), "horizontal")
         assert found.text == text
@@ -317,3 +318,65 @@ def test_language_models_that_are_refused(model: Path, tmp_path: Path) -> None:
         Reader(model, decoder="best")
     with pytest.raises(SettingsError, match="knows none"):
         Reader(model, allow=["鬱"])
+
+
+# ---- a net for each direction ----
+
+TURNED = "アイウエオ感。"  # what the other toy takes the same patterns for
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Models in the place of those in the package: for vertical lines one that says something else."""
+    made = {
+        way: write_toy(tmp_path / f"{way}.onnx", header_json(header(direction=way, charset=chars)))
+        for way, chars in (("horizontal", CHARS), ("vertical", TURNED))
+    }
+    monkeypatch.setattr("jphtr.reader.LINE_MODELS", made)
+    return made
+
+
+def said(text: str, direction: str) -> str:
+    return text.translate(str.maketrans(CHARS, TURNED)) if direction == "vertical" else text
+
+
+LINES = [("あい", "horizontal"), ("漢お、あ", "vertical"), ("いうえ", "vertical"), ("おえ漢", "horizontal")] * 3
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])  # read in batches, and each alone in a lane of its own
+def test_a_line_is_read_by_the_net_for_its_direction(pair: dict[str, Path], storage: str) -> None:
+    for way, chars in (("horizontal", CHARS), ("vertical", TURNED)):
+        write_toy(pair[way], header_json(header(direction=way, charset=chars, storage=storage)))
+    reader = Reader(threads=2, decoder="greedy")
+    for direction in ("auto", "given"):
+        for way in ("horizontal", "vertical"):
+            lines = [line for line in LINES if direction == "auto" or line[1] == way]
+            pictures = [draw(text, direction=of) for text, of in lines]
+            results = list(reader.read_many(pictures, "auto" if direction == "auto" else way))  # type: ignore[arg-type]
+            assert [(r.text, r.direction) for r in results] == [(said(*line), line[1]) for line in lines]  # type: ignore[union-attr]
+
+
+def test_a_model_for_one_direction_leaves_the_other_to_the_package(pair: dict[str, Path], model: Path) -> None:
+    text = "いお漢"
+    found = {
+        name: [Reader(path, decoder="greedy").read(draw(text, direction=way)).text for way in pair]
+        for name, path in {"both": model, **pair}.items()
+    }
+    both = [said(text, way) for way in pair]
+    assert found == {"both": [text, text], "horizontal": both, "vertical": both}
+    assert Reader(pair["vertical"]).header.direction == "vertical"
+
+
+def test_other_decoding_on_the_same_nets(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jphtr.reader.open_session", lambda *_: Planted())
+    reader = Reader(model, lm="none")
+    monkeypatch.setattr("jphtr.reader.open_session", None)  # nothing is opened again
+    other = reader.decoding(block=["う"])
+    assert [r.read(draw("いうお"), "horizontal").text for r in (reader, other)] == ["いうお", "いえお"]
+    with pytest.raises(SettingsError):
+        reader.decoding(allow=["鬱"])
+
+
+def test_a_header_of_no_direction(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="diagonal lines"):
+        Reader(write_toy(tmp_path / "m.onnx", header_json(header(direction="diagonal"))))

@@ -19,7 +19,7 @@ from test_serve import png, tiff
 from test_serve_network import running
 from toy_model import CELL, draw, places, write_toy
 
-from jphtr.bundle import SHIPPED
+from jphtr.bundle import LINE_MODELS
 from jphtr.serve.limits import Limits
 from jphtr.serve.reading import Models, Readings
 from jphtr.serve.workers import Workers
@@ -380,7 +380,7 @@ def test_a_phone(visit: Open, browser: Any) -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> Iterator[str]:
-    if not SHIPPED.exists():
+    if not LINE_MODELS["horizontal"].exists():
         pytest.skip("no model is in the package")
     with running(Workers(partial(Readings, Models(threads=1), LIMITS), count=1, queue=8, seconds=60), LIMITS) as found:
         yield found

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jphtr
-from jphtr.bundle import SHIPPED, read_header
+from jphtr.bundle import LINE_MODELS, read_header
 from jphtr.charset import default
 from jphtr.reader import Reader
 
@@ -27,10 +27,12 @@ def reader() -> Reader:
     return jphtr.load()
 
 
-def test_it_is_small_and_knows_the_whole_charset() -> None:
-    assert SHIPPED.stat().st_size <= 12e6
-    header = read_header(SHIPPED)
-    assert header.charset == default().to_text() and header.data and header.scores
+def test_they_are_small_and_know_the_whole_charset() -> None:
+    assert sum(path.stat().st_size for path in LINE_MODELS.values()) <= 12e6
+    for direction, path in LINE_MODELS.items():
+        header = read_header(path)
+        assert header.charset == default().to_text() and header.data and header.scores
+        assert header.direction in ("", direction)
 
 
 @pytest.mark.parametrize("row", TRUTH, ids=lambda row: Path(row["file"]).stem)

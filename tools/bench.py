@@ -26,7 +26,7 @@ import numpy as np
 from bench_train import train_char
 from compare import peer
 
-from jphtr.bundle import SHIPPED
+from jphtr.bundle import LINE_MODELS
 from jphtr.evaluate import read_truth
 from jphtr.reader import Reader
 
@@ -83,9 +83,9 @@ main.add_command(train_char)
 @main.command()
 @click.argument("lines", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-n", "--count", default=40, show_default=True)
-@click.option("--model", type=click.Path(exists=True, path_type=Path), default=SHIPPED)
+@click.option("--model", type=click.Path(exists=True, path_type=Path), help="Instead of those in the package.")
 @click.option("--peer", "peers", multiple=True, help="rapidocr or tesseract, with =PYTHON where it lives elsewhere.")
-def read(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
+def read(lines: Path, count: int, model: Path | None, peers: tuple[str, ...]) -> None:
     """Reading the pictures of LINES."""
     every = list(read_truth(lines))
     rows = every[:: max(1, len(every) // count)][:count]
@@ -94,8 +94,8 @@ def read(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
     print(
         f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {len(rows)} lines of {chars:.1f} characters"
     )
-    print(f"model file: {model.stat().st_size / 1e6:.1f} MB")
-    print(f"net alone, 512 x 48, 1 thread: {net_alone(model):.1f} ms")
+    for one in LINE_MODELS.values() if model is None else [model]:
+        print(f"{one.name}: {one.stat().st_size / 1e6:.1f} MB, alone on 512 x 48, 1 thread: {net_alone(one):.1f} ms")
     for decoder in ("greedy", "beam"):
         reader = Reader(model, threads=1, decoder=decoder)
         each = [milliseconds(lambda p=p, r=reader: r.read(p), 3) for p in paths]
@@ -109,7 +109,7 @@ def read(lines: Path, count: int, model: Path, peers: tuple[str, ...]) -> None:
         print(
             f"{name}, 1 thread: median {statistics.median(times):.1f} ms, mean {statistics.mean(times):.1f} ms a line"
         )
-    reading = [sys.executable, "-m", "jphtr", "read", "-m", str(model)]
+    reading = [sys.executable, "-m", "jphtr", "read", *([] if model is None else ["-m", str(model)])]
     seconds, memory = command([*reading, str(paths[0])])
     print(f"jphtr read, one line, start included: {seconds:.2f} s, peak {memory:.0f} MB")
     seconds, _ = command([sys.executable, "-m", "jphtr", "--help"])

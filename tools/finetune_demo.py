@@ -23,7 +23,6 @@ from typing import Any
 import click
 
 from jphtr import settings as setting
-from jphtr.bundle import SHIPPED
 from jphtr.errors import DataError, JphtrError
 from jphtr.evaluate import Truth, evaluate, read_truth
 from jphtr.export import export_model
@@ -32,7 +31,7 @@ from jphtr.reader import Reader
 from jphtr.settings import TrainLineSettings
 from jphtr.settings.line import FINE_TUNING
 from jphtr.training.loop import train_line
-from jphtr.training.own_lines import prepare, sources
+from jphtr.training.own_lines import IN_PACKAGE, prepare, sources
 from jphtr.training.run_folder import BEST, LAST
 from jphtr.whole import write_whole
 
@@ -87,11 +86,11 @@ def main(
     for override in overrides:
         settings = setting.replace(settings, override)
     output.mkdir(parents=True, exist_ok=True)
-    before = _scores(SHIPPED, {"rest": others}, output / "before-rest.json")
+    before = _scores(None, {"rest": others}, output / "before-rest.json")
     pooled: dict[str, dict[str, Errors]] = {}
     for fold in _folds(lines, train, held, folds):
         place = output / fold.name
-        known = _scores(SHIPPED, {"held": fold.held, "train": fold.train}, place / "before.json")
+        known = _scores(None, {"held": fold.held, "train": fold.train}, place / "before.json")
         model = _tuned(fold, settings, place)
         found = _scores(model, {"held": fold.held, "train": fold.train, "rest": others}, place / "after.json")
         for part, scores in {"held before": known["held"], "held after": found["held"], "train before": known["train"],
@@ -155,14 +154,14 @@ def _tuned(fold: Fold, settings: TrainLineSettings, folder: Path) -> Path:
     else:
         settings = setting.assign(settings, {"data.lines": (folder / "train.tsv",)})
         (run / "config.yaml").unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
-    ready = prepare(settings, run, load=SHIPPED, resume=resume)
+    ready = prepare(settings, run, load=IN_PACKAGE, resume=resume)
     open_source, open_valid = sources(ready.settings)
-    train_line(ready.settings, run, open_source=open_source, open_valid=open_valid, load=SHIPPED, resume=resume)
+    train_line(ready.settings, run, open_source=open_source, open_valid=open_valid, load=ready.load, resume=resume)
     export_model(run / BEST, model)
     return model
 
 
-def _scores(model: Path, parts: dict[str, list[Truth]], kept: Path) -> dict[str, dict[str, Errors]]:
+def _scores(model: Path | None, parts: dict[str, list[Truth]], kept: Path) -> dict[str, dict[str, Errors]]:
     """Character errors of a model on lines by part and decoder, read unless they are known."""
     if not kept.exists():
         reader = Reader(model, threads=1)

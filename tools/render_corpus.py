@@ -44,7 +44,9 @@ def files(registry: str, package: str, npm: Path | None) -> list[Path]:
         if npm is None:
             raise DataError(f"{package}: give the node_modules folder with --npm")
         found = (npm / package / "files").glob("*-normal.woff2")
-        return sorted(path for path in found if re.search(r"-(japanese|chinese-simplified)-\d+-", path.name))
+        return sorted(
+            path for path in found if re.search(r"-(japanese|chinese-simplified|chinese-traditional)-\d+-", path.name)
+        )
     query = ["dpkg-query", "-W", "-f", "${Depends}", package]
     needs = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     listed: list[Path] = []

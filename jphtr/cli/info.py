@@ -9,17 +9,17 @@ import click
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole header as JSON.")
 def info(model: str | None, as_json: bool) -> None:
-    """Show what MODEL is: an .onnx or .safetensors file, or a classifier in the package by its name, such as hiragana.
+    """Show what MODEL is: an .onnx or .safetensors file, or a model in the package by its name, such as hiragana.
 
-    By default the line model in the package.
+    By default line-horizontal, the model of horizontal lines; that of vertical ones is called line-vertical.
     """
     import json
     from collections import Counter
     from dataclasses import asdict
 
-    from jphtr.bundle import SHIPPED, find_model, read_header
+    from jphtr.bundle import LINE_MODELS, find_model, read_header
 
-    path = SHIPPED if model is None else find_model(model)
+    path = LINE_MODELS["horizontal"] if model is None else find_model(model)
     header = read_header(path)
     if as_json:
         click.echo(json.dumps(asdict(header), ensure_ascii=False, indent=2))
@@ -30,6 +30,7 @@ def info(model: str | None, as_json: bool) -> None:
         "kind": header.kind,
         "made by": f"jphtr {header.version}" + (f" on {header.created}" if header.created else ""),
         "characters": f"{len(header.characters) - 1:,}",
+        "direction": header.direction or "both" if header.kind == "line" else "",
         "geometry": f"strips {header.height} px high, frames of {header.stride} px"
         if header.kind == "line"
         else _words(header.input),

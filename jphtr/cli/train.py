@@ -27,8 +27,9 @@ def train_line(
     """Train a line model on lines composed from glyph files and text, on own lines, or on both.
 
     Own lines are line files of jphtr pack, or anything that it packs; -s data.lines_share=1 takes nothing else.
-    With --load, where - is the model in the package, and without --config they are learned in a hundred short steps
-    that forget little of what the model knew; name glyph files to compose lines from, so that it keeps even more.
+    With --load, where - is a model in the package, and without --config they are learned in a hundred short steps
+    that forget little of what the model knew; name glyph files to compose lines from, so that it keeps even more. The
+    package has a model for each direction: - is that of the own lines.
 
     A run ends when its steps or its time are over. Ctrl-C saves it; --resume goes on, also after a crash.
     """
@@ -52,28 +53,27 @@ def train_line(
         click.echo(setting.to_yaml(settings), nl=False)
         return
 
-    from jphtr.bundle import SHIPPED
+    from jphtr.bundle import find_model
     from jphtr.training.loop import train_line as train
-    from jphtr.training.own_lines import prepare, sources
+    from jphtr.training.own_lines import IN_PACKAGE, prepare, sources
 
     if not settings.data.glyphs and not settings.data.lines:
         raise SettingsError(
             "data.glyphs: empty; name glyph files, which jphtr render-fonts and render-strokes make, or own lines (--lines)"
         )
-    load = SHIPPED if str(load) == "-" else load
+    if load is not None and load != IN_PACKAGE:
+        load = find_model(load)
     folder = run_folder(resume, output, config.stem if config is not None else "line")
-    if settings.data.lines:
-        ready = prepare(settings, folder, load=load, resize=resize, resume=resume is not None)
-        settings = ready.settings
-        for note in ready.notes:
-            click.echo(note, err=True)
-    open_source, open_valid = sources(settings)
+    ready = prepare(settings, folder, load=load, resize=resize, resume=resume is not None)
+    for note in ready.notes:
+        click.echo(note, err=True)
+    open_source, open_valid = sources(ready.settings)
     outcome = train(
-        settings,
+        ready.settings,
         folder,
         open_source=open_source,
         open_valid=open_valid,
-        load=load,
+        load=ready.load,
         resize=resize,
         resume=resume is not None,
     )

@@ -127,7 +127,7 @@ class Composer:
                 ink, boxes, rng,
                 tilt=float(rng.normal(0, 0.009)) * min(1.0, 900 / ink.shape[1]),
                 drift=abs(float(rng.normal(0, 2.4))) * strength,
-                wave=abs(float(rng.normal(0, 2.2 if rough else 0.4))),
+                wave=abs(float(rng.normal(0, 1.1 * settings.bend if rough else 0.4))),
             )  # fmt: skip
         if rng.random() < settings.neighbours:
             ink = _neighbours(ink, rng)

@@ -114,7 +114,7 @@ def plan(composer: Composer, rng: Rng) -> Plan:
     matrices = np.array([p.matrix for p in drawn], np.float32).reshape(-1, 2, 3)
     matrices[:, :, 2] -= (left, top)
     boxes = (boxes - np.array([left, top, left, top], np.float32)) * em
-    baseline, wave = _bend(size[0] / em, rough, degraded, rng)
+    baseline, wave = _bend(size[0] / em, rough, degraded, composer.settings.bend, rng)
     baseline *= em
     if len(boxes):
         sag = np.interp(boxes[:, [0, 2]].mean(axis=1), np.linspace(0, size[0], NODES), baseline).astype(np.float32)
@@ -144,7 +144,7 @@ def _ink(p: Placed) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-def _bend(length: float, rough: bool, degraded: bool, rng: Rng) -> tuple[NDArray[np.float32], float]:
+def _bend(length: float, rough: bool, degraded: bool, far: float, rng: Rng) -> tuple[NDArray[np.float32], float]:
     """How far a line of some length sags along it, and how far it waves about, all in em."""
     if rng.random() >= (0.8 if rough else 0.55 if degraded else 0.2):
         return np.zeros(NODES, np.float32), 0.0
@@ -153,7 +153,7 @@ def _bend(length: float, rough: bool, degraded: bool, rng: Rng) -> tuple[NDArray
     sag = cv2.resize(nodes[None].astype(np.float32), (NODES, 1), interpolation=cv2.INTER_CUBIC)[0]
     tilt = float(rng.normal(0, 0.009)) * min(length, 19.0)
     bend = (sag - sag.mean() + tilt * np.linspace(-0.5, 0.5, NODES)).astype(np.float32)
-    return bend, abs(float(rng.normal(0, 0.046 if rough else 0.008)))
+    return bend, abs(float(rng.normal(0, 0.023 * far if rough else 0.008)))
 
 
 def _worn(composer: Composer, setting: Setting, degraded: bool, rng: Rng) -> tuple[str, ...]:

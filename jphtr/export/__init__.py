@@ -100,7 +100,8 @@ def export_model(
     if isinstance(net, GlyphNet):
         model, scores = _classifier(net, header, called, scored.known(valid, header) if valid else None, eight_bits)
     elif isinstance(net, LineNet):
-        model, scores = _reader(net, header, called, scored.known_lines(valid), scored.known_lines(ranges), eight_bits)
+        known, shown = (scored.known_lines(paths, header.direction) for paths in (valid, ranges))
+        model, scores = _reader(net, header, called, known, shown, eight_bits)
     else:
         model = page.page_graph(net, header)
         page.check(model.SerializeToString(), net, called)

@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from jphtr.bundle import Header
+from jphtr.bundle import LINE_MODELS, Header
 from jphtr.cell import to_input
 from jphtr.charset import BLANK, fold
 from jphtr.errors import DataError
@@ -21,6 +21,7 @@ from jphtr.evaluate_char.data import open_pictures
 from jphtr.geometry import STRIDE, prepare
 from jphtr.nets.glyph import GlyphNet
 from jphtr.reader import Reader
+from jphtr.records import Direction
 
 MOST = 10_000  # pictures that are looked at; 0.1 point are ten of them
 
@@ -99,22 +100,33 @@ def _right(logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], pictures:
     return right / len(pictures)
 
 
-def known_lines(paths: Sequence[Path]) -> list[Truth]:
-    """Lines with known text from anything that `evaluate.read_truth` takes.
+def known_lines(paths: Sequence[Path], direction: str = "") -> list[Truth]:
+    """Lines with known text from anything that `evaluate.read_truth` takes, of one direction if it is named.
 
     Raises
     ------
     DataError
         If there are none, or a file is not what it should be.
     """
-    return [line for path in paths for line in read_truth(path)]
+    found = [line for path in paths for line in read_truth(path)]
+    kept = [line for line in found if not direction or _runs(line) == direction]
+    if found and not kept:
+        raise DataError(f"{', '.join(map(str, paths))}: no {direction} line, which this model is for; name others")
+    return kept
+
+
+def _runs(line: Truth) -> Direction:
+    """How a line runs, by its shape where nobody said it."""
+    if line.direction in LINE_MODELS:
+        return line.direction
+    height, width = line.gray().shape
+    return "vertical" if height > width else "horizontal"
 
 
 def strips(lines: Iterable[Truth]) -> Iterator[NDArray[np.uint8]]:
     """Lines as a line net sees them: (48, W) uint8, W a multiple of 8."""
     for line in lines:
-        gray = line.gray()
-        strip = prepare(gray, "vertical" if gray.shape[0] > gray.shape[1] else "horizontal").gray
+        strip = prepare(line.gray(), _runs(line)).gray
         yield np.pad(strip, ((0, 0), (0, -strip.shape[1] % STRIDE)), constant_values=255)
 
 

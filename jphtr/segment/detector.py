@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jphtr.bundle import SHIPPED, read_header
+from jphtr.bundle import MODELS, read_header
 from jphtr.errors import ModelError
 from jphtr.records import Gray, LineRegion
 from jphtr.segment.lines import Maps, lines_from
 from jphtr.segment.quads import sizes
 from jphtr.session import RUNTIME_ERRORS, gist, open_session
 
-SHIPPED_DETECTOR = SHIPPED.with_name("page.onnx")
+SHIPPED_DETECTOR = MODELS / "page.onnx"
 LONG_SIDE = 1280  # pixels of a page's longer side as the net sees it
 _MULTIPLE = 32  # sides that the net takes are whole multiples of this
 _LONGEST = 2560  # pixels of the longer side at which it is looked at once more, if its lines are small

@@ -10,7 +10,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -21,7 +20,6 @@ from PIL import Image
 
 from jphtr import __version__
 from jphtr.classifier import Classifier
-from jphtr.decode.line import LineDecoder
 from jphtr.errors import DataError, ImageError, JphtrError, MissingExtraError, SettingsError
 from jphtr.formats import FORMATS, Style, pieces
 from jphtr.formats.json_lines import as_dict
@@ -164,9 +162,7 @@ class Readings:
 
     def _with_weight(self, weight: float) -> Reader:
         """The reader with another weight of the language model, on the same net."""
-        reader = copy(self._reader)
-        reader.decoder = LineDecoder(reader.header.characters.chars, lm=self._models.lm, lm_weight=weight)
-        return reader
+        return self._reader.decoding(lm_weight=weight)
 
     def _classify(self, options: dict[str, Any], data: bytes) -> Reply:
         gray, script = self._pictures(data)[0].gray(), options["script"]

@@ -35,6 +35,11 @@ class LineDataSettings(Section):
         description="default, grade1 (kana, digits, 80 kanji), lines (the characters of the own lines), "
         "or a UTF-8 text file that holds every character once",
     )
+    direction: Literal["auto", "both", "horizontal", "vertical"] = Field(
+        default="auto",
+        description="of the lines that the net is for; composed and own lines of the other one are left out. A net for one "
+        "direction reads it better than a net for both. auto: as the model that it starts from, else both",
+    )
     drawn: Literal["workers", "device"] = Field(
         default="workers",
         description="where composed lines are drawn: one by one in the worker processes, or on the device of the net, "
@@ -90,6 +95,9 @@ class ComposeSettings(Section):
         default=0.7, description="share of lines that paper, ink, light, camera or scanner have worn"
     )
     worn_ink: Share = Field(default=0.09, description="chance of each way in which a pen or a press may leave its ink")
+    bend: float = Field(
+        default=1.0, ge=0, description="how far hands and brushes are bent locally; 1 looks natural, 2 is for training"
+    )
     neighbours: Share = Field(default=0.15, description="share of lines with parts of other lines in the picture")
     empty: Share = Field(default=0.015, description="share of pictures without any text")
     em_px: tuple[float, float] = Field(default=(12.0, 56.0), description="least and most pixels of one character")

@@ -47,7 +47,9 @@ class RunSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where the net runs; auto takes a GPU when there is one"
     )
-    precision: Precision = Field(default="auto", description="auto is bf16 on a GPU or a CPU with AMX, else fp32")
+    precision: Precision = Field(
+        default="auto", description="auto is bf16 on a GPU or a CPU with AMX or AVX512_BF16, else fp32"
+    )
     valid_every: int = Field(default=1000, ge=1, description="steps between validations")
     log_every: int = Field(default=50, ge=1, description="steps that one row of metrics.jsonl sums up")
     save_minutes: float = Field(

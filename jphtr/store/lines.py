@@ -142,13 +142,14 @@ class LineFile(OpenFile):
             raise DataError(f"{self.path}: line {row} is damaged ({error}); pack it again") from None
         return flat.reshape(height, width)
 
+    def runs(self, row: int) -> Direction:
+        """How the line of a row runs; where nobody said it, that follows from its picture, as for a reader."""
+        return DIRECTIONS[self.direction[row]] or guess_direction(self.gray(row))[0]
+
     def line(self, row: int) -> Line:
-        """The line of a row; where nobody said its direction, that follows from its shape, as for a reader."""
-        gray = self.gray(row)
-        direction = DIRECTIONS[self.direction[row]] or guess_direction(gray)[0]
-        return Line(
-            gray, self.text(row), self.writers[self.writer[row]], self.sources[self.source[row]].name, direction
-        )
+        """The line of a row."""
+        source = self.sources[self.source[row]].name
+        return Line(self.gray(row), self.text(row), self.writers[self.writer[row]], source, self.runs(row))
 
     def __iter__(self) -> Iterator[Line]:
         return (self.line(row) for row in range(len(self)))

@@ -96,11 +96,15 @@ def _keep_memory() -> None:
 
 
 def half(precision: Precision, device: torch.device) -> torch.dtype | None:
-    """The number format of autocast: bf16 by itself on GPUs and on CPUs that multiply it in hardware (AMX)."""
+    """The number format of autocast: bf16 by itself on GPUs and on CPUs that multiply it in hardware.
+
+    Those have AMX or AVX512_BF16. Of the line net's trunk, 24 lines of 512 px forward and back on one core of an EPYC
+    with the latter: 37.6 ms a line in fp32, 19.6 in bf16. On others bf16 is a storage format, several times slower.
+    """
     if precision == "auto":
         if device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        # without AMX bf16 is a storage format, several times slower than fp32
-        supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-        return torch.bfloat16 if supported is not None and supported() else None
+        asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        multiplies = any(getattr(torch.cpu, name, bool)() for name in asked)
+        return torch.bfloat16 if multiplies else None
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from jphtr import __version__
-from jphtr.bundle import Header
+from jphtr.bundle import LINE_MODELS, Header
 from jphtr.charset import Charset, default, jouyou_by_grade, kana
 from jphtr.decode import greedy
 from jphtr.decode.doublets import full_width, merge_doublets
@@ -193,6 +193,7 @@ class _Lines:
                 *({"name": p.name, "licence": ""} for p in settings.data.texts),
             ],
             created=datetime.date.today().isoformat(),
+            direction=settings.data.direction if settings.data.direction in LINE_MODELS else "",
         )
 
 

@@ -7,6 +7,7 @@ comes when follows from the random numbers of its place in the stream, as for co
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jphtr.bundle import read_header
+from jphtr.bundle import LINE_MODELS, read_header
 from jphtr.charset import Charset, fold
 from jphtr.compose import Composer
 from jphtr.compose.paper import PAPERS
 from jphtr.compose.plan import Plan, Planner
 from jphtr.errors import CharsetError, DataError, SettingsError
-from jphtr.records import Gray, Line
+from jphtr.records import Direction, Gray, Line
 from jphtr.settings import TrainLineSettings, assign
 from jphtr.sources.lines_pack import Packed, Packing, pack
 from jphtr.splits import SPLITS
@@ -33,6 +34,7 @@ from jphtr.whole import write_whole
 
 Rng = np.random.Generator
 
+IN_PACKAGE = Path("-")  # what `load` is called where it is a model of the package
 PACKED, CHARACTERS = "lines.h5", "characters.txt"  # what a run folder holds of own lines that were not packed before
 _NAMED = 20  # characters named in a message
 
@@ -42,10 +44,18 @@ _WORN = {"texture": 0.15, "shadow": 0.1, "low_resolution": 0.08, "blur": 0.15, "
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Settings whose own lines are line files and whose charset holds their characters, and what there is to say."""
+    """Settings whose own lines are line files, whose charset holds their characters and whose direction is known.
+
+    Attributes
+    ----------
+    settings : these.
+    notes : what there is to say.
+    load : the file of the model to start from, if there is one.
+    """
 
     settings: TrainLineSettings
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    load: Path | None = None
 
 
 class OwnLines:
@@ -57,13 +67,16 @@ class OwnLines:
     charset : lines with other characters are left out.
     part : train, valid or test.
     varied : part of the lines that are slanted, stretched or worn a little.
+    direction : lines of another are left out, if it is horizontal or vertical.
 
     Attributes
     ----------
-    left_out : lines of the part with characters outside the charset.
+    left_out : lines of the part and direction with characters outside the charset.
     """
 
-    def __init__(self, files: Sequence[Path], charset: Charset, part: str, varied: float = 0.0) -> None:
+    def __init__(
+        self, files: Sequence[Path], charset: Charset, part: str, varied: float = 0.0, direction: str = "both"
+    ) -> None:
         cv2.setNumThreads(1)
         self.files = [open_lines(path) for path in files]
         self.varied = varied
@@ -71,6 +84,7 @@ class OwnLines:
             (number, row)
             for number, file in enumerate(self.files)
             for row in np.flatnonzero(file.split == SPLITS[part]).tolist()
+            if direction not in LINE_MODELS or file.runs(row) == direction
         ]
         kept = [(number, row) for number, row in rows if not charset.missing(self.files[number].text(row))]
         self.rows = np.array(kept, np.int64).reshape(-1, 2)
@@ -154,13 +168,14 @@ def prepare(
     resize: Resize = "fail",
     resume: bool = False,
 ) -> Prepared:
-    """Make own lines ready for a run: pack what is not a line file, count, and see to the charset.
+    """Make a run ready: pack own lines that are not in line files, count them, see to the charset, and choose the direction.
 
     Parameters
     ----------
     settings : of the run.
     folder : of the run; what has to be written goes there.
-    load, resize : the model to start from, and whether it may get the characters that own lines need.
+    load, resize : the model to start from, `IN_PACKAGE` for one of the package, and whether it may get the characters that
+        own lines need.
     resume : whether the run goes on; then everything is there.
 
     Raises
@@ -171,12 +186,18 @@ def prepare(
         If they hold characters that the charset lacks, and nothing was said about that.
     SettingsError
         If the folder holds another run, whose lines must not be written over.
+    ModelError
+        If the model to start from cannot be read.
     """
+    if not settings.data.lines:
+        return Prepared(*_directed(settings, (), load, resume))
     if not resume and (folder / CONFIG).exists():
         raise SettingsError(f"{folder}: holds a run; continue it with --resume {folder}, or choose another folder")
-    data = settings.data
     notes: list[str] = []
-    files = _line_files(data.lines, folder, notes)
+    files = _line_files(settings.data.lines, folder, notes)
+    settings, said, load = _directed(settings, files, load, resume)
+    notes += said
+    data = settings.data
     if not data.glyphs and data.lines_share < 1:
         settings = assign(settings, {"data.lines_share": 1.0})
         if load is not None and not resume:
@@ -192,12 +213,13 @@ def prepare(
             charset = resized(header.characters, charset, resize, load)
     else:
         charset = read_charset(str(folder / CHARSET))
-    train, valid = (OwnLines(files, charset, part) for part in ("train", "valid"))
+    train, valid = (OwnLines(files, charset, part, direction=data.direction) for part in ("train", "valid"))
     usable, dense = validation(valid, charset, data.valid_lines, data.valid_seed)
+    which = f"{data.direction} line" if data.direction in LINE_MODELS else "line"
     if not len(train):
-        raise DataError(f"{_named(files)}: no line to learn from; pack them again with --split line")
+        raise DataError(f"{_named(files)}: no {which} to learn from; pack them again with --split line")
     if not usable and not data.glyphs:
-        raise DataError(f"{_named(files)}: no line to validate with; pack them again with --split line")
+        raise DataError(f"{_named(files)}: no {which} to validate with; pack them again with --split line")
     about = f"own lines: {len(train)} to learn from, {len(usable)} to validate with"
     if left_out := train.left_out + valid.left_out:
         about += f"; {left_out} left out, whose characters the charset lacks"
@@ -206,7 +228,41 @@ def prepare(
     notes.append(about)
     if usable:
         settings = assign(settings, {"data.valid_lines": len(usable)})
-    return Prepared(settings, tuple(notes))
+    return Prepared(settings, tuple(notes), load)
+
+
+def _directed(
+    settings: TrainLineSettings, files: Sequence[Path], load: Path | None, resume: bool
+) -> tuple[TrainLineSettings, tuple[str, ...], Path | None]:
+    """The settings with a direction in place of auto, what there is to say, and the file of the model to start from."""
+    if resume:
+        return settings, (), load
+    direction: str = settings.data.direction
+    notes: list[str] = []
+    if direction == "auto":
+        direction = "both"
+        if load == IN_PACKAGE:
+            first, *others = _ways(files) or ["horizontal", "vertical"]
+            if others:
+                notes.append("a net for lines of both directions; one for each (data.direction) would read better")
+            else:
+                direction = first
+                notes.append(f"own lines are {first}, and so is what the net is for; -s data.direction=both for all")
+        elif load is not None and (of := read_header(load).direction):
+            direction = of
+            notes.append(f"{load} is for {of} lines, and so is what it becomes; -s data.direction=both for all")
+    if load == IN_PACKAGE:
+        load = LINE_MODELS["vertical" if direction == "vertical" else "horizontal"]
+    return assign(settings, {"data.direction": direction}), tuple(notes), load
+
+
+def _ways(files: Sequence[Path]) -> list[Direction]:
+    """The directions of the lines to learn from, the commoner first."""
+    counts: Counter[Direction] = Counter()
+    for path in files:
+        with open_lines(path) as file:
+            counts.update(file.runs(row) for row in np.flatnonzero(file.split == SPLITS["train"]).tolist())
+    return [way for way, _ in counts.most_common()]
 
 
 def sources(settings: TrainLineSettings) -> tuple[Open, Open | None]:
@@ -215,19 +271,21 @@ def sources(settings: TrainLineSettings) -> tuple[Open, Open | None]:
     Own lines of the part valid validate, where there are any; else composed ones do, and None takes them as training does.
     """
     data, compose = settings.data, settings.compose
+    if data.direction in LINE_MODELS:
+        compose = compose.model_copy(update={"vertical": float(data.direction == "vertical")})
     composers: list[Composer] = []  # glyphs fill gigabytes: validation takes the composer that is there, if it may
 
     def open_source(charset: Charset) -> LineSource:
         if data.glyphs:
             composers.append(Composer(compose, charset, data.glyphs, data.texts))
-        own = OwnLines(data.lines, charset, "train", data.lines_varied) if data.lines else None
+        own = OwnLines(data.lines, charset, "train", data.lines_varied, data.direction) if data.lines else None
         if not composers:
             return own or OwnLines((), charset, "train")
         composed: LineSource = Planner(composers[-1]) if data.drawn == "device" else composers[-1]
         return Mixed(own, composed, data.lines_share) if own else composed
 
     def open_valid(charset: Charset) -> LineSource:
-        own = OwnLines(data.lines, charset, "valid")
+        own = OwnLines(data.lines, charset, "valid", direction=data.direction)
         kept, _ = validation(own, charset, data.valid_lines, data.valid_seed)
         if kept:
             return InOrder(kept)
