@@ -22,7 +22,7 @@ from jphtr.records import Direction
 MODELS = Path(__file__).with_name("models")
 LINE_MODELS: dict[Direction, Path] = {
     "horizontal": MODELS / "line-horizontal.onnx",
-    "vertical": MODELS / "line-horizontal.onnx",
+    "vertical": MODELS / "line-vertical.onnx",
 }
 """The line models in the package, by the direction of the lines that they read."""
 CLASSIFIERS = ("hiragana", "katakana", "kanji", "kuzushiji")  # models in the package that go by a name

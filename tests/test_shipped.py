@@ -32,7 +32,7 @@ def test_they_are_small_and_know_the_whole_charset() -> None:
     for direction, path in LINE_MODELS.items():
         header = read_header(path)
         assert header.charset == default().to_text() and header.data and header.scores
-        assert header.direction in ("", direction)
+        assert header.direction == direction
 
 
 @pytest.mark.parametrize("row", TRUTH, ids=lambda row: Path(row["file"]).stem)
