@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from jphtr.bundle import LINE_MODELS, read_header
+from jphtr.bundle import LINE_MODELS, find_model, read_header
 from jphtr.decode.line import LineDecoder
 from jphtr.decode.spans import FrameSpan, boxes
 from jphtr.errors import ImageError, JphtrError, ModelError
@@ -40,7 +40,7 @@ class Reader:
 
     Parameters
     ----------
-    model : an `.onnx` file of jphtr; None takes those in the package. A model that says which direction it is for reads
+    model : an `.onnx` file of jphtr, or one in the package by its name; None takes those in the package. A model that says which direction it is for reads
         lines of that direction, and those of the other are left to the one in the package.
     threads : that the net may use for one batch; None takes all cores.
     decoder, lm, lm_weight, beam_width, allow, block : how its output becomes text, see `LineDecoder`; the defaults
@@ -68,7 +68,7 @@ class Reader:
             "decoder": decoder, "lm": lm, "lm_weight": lm_weight, "beam_width": beam_width, "allow": allow, "block": block
         }  # fmt: skip
         self._decoders: dict[str, LineDecoder] = {}
-        first = _Net(LINE_MODELS["horizontal"] if model is None else Path(model), threads)
+        first = _Net(LINE_MODELS["horizontal"] if model is None else find_model(model), threads)
         self.path, self.header = first.path, first.header
         self._nets: dict[Direction, _Net] = {way: first for way in LINE_MODELS if first.header.direction in ("", way)}
         if model is not None:

@@ -15,6 +15,7 @@ import pytest
 import jphtr
 from jphtr.bundle import LINE_MODELS, read_header
 from jphtr.charset import default
+from jphtr.errors import ModelError
 from jphtr.reader import Reader
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -39,6 +40,14 @@ def test_they_are_small_and_know_the_whole_charset() -> None:
 def test_samples(reader: Reader, row: dict[str, str]) -> None:
     result = reader.read(SAMPLES / row["file"])
     assert (result.text, result.direction) == (row["text"], row["direction"])
+
+
+def test_they_go_by_their_names() -> None:
+    row = next(row for row in TRUTH if row["direction"] == "vertical")
+    for name in ("line-vertical", "line-horizontal"):  # which leaves vertical lines to the other
+        assert Reader(name).read(SAMPLES / row["file"]).text == row["text"]
+    with pytest.raises(ModelError, match=r"those in the package are called .*line-horizontal, line-vertical"):
+        Reader("line-diagonal")
 
 
 def papers() -> dict[str, np.ndarray]:

@@ -166,7 +166,7 @@ def read(
     is said on standard error, with a file of results also in NAME.failed.tsv, and makes the exit code 1.
     """
     from jphtr.bulk import Reading
-    from jphtr.bundle import LINE_MODELS, read_header
+    from jphtr.bundle import LINE_MODELS, find_model, read_header
     from jphtr.cli.read_output import is_folder, sink
     from jphtr.formats import Style, of_file
     from jphtr.pages_in import Pictures
@@ -197,7 +197,7 @@ def read(
         },
         **how,
     )  # fmt: skip
-    header = read_header(LINE_MODELS["horizontal"] if model is None else model)
+    header = read_header(LINE_MODELS["horizontal"] if model is None else find_model(model))
     style = Style(
         len(names) > 1, top_k, f"{header.name} {header.version}".strip(), __version__, keep_lines, Pictures(stdin)
     )
