@@ -77,7 +77,11 @@ def mean(
 def main(before: Path, after: Path, share: float, head: float | None, output: Path) -> None:
     """Take the mean of the net in BEFORE and the net in AFTER, a model file or a run folder."""
     first, second = weights_of(before), weights_of(after)
-    save_weights(output, mean(first, second, share, share if head is None else head), replace(second[0], name=output.stem, scores={}))
+    save_weights(
+        output,
+        mean(first, second, share, share if head is None else head),
+        replace(second[0], name=output.stem, scores={}),
+    )
 
 
 if __name__ == "__main__":
