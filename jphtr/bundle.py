@@ -88,7 +88,7 @@ def find_model(model: Path | str) -> Path:
         If it is not there.
     """
     names = (*CLASSIFIERS, *(path.stem for path in LINE_MODELS.values()))
-    path = MODELS / f"{model}.onnx" if model in names else Path(model)
+    path = MODELS / f"{model}.onnx" if str(model) in names else Path(model)
     if not path.exists():
         there = ", ".join(name for name in names if (MODELS / f"{name}.onnx").exists())
         called = f"; those in the package are called {there}" if there else "; the package holds none"

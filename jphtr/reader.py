@@ -40,8 +40,8 @@ class Reader:
 
     Parameters
     ----------
-    model : an `.onnx` file of jphtr, or one in the package by its name; None takes those in the package. A model that says which direction it is for reads
-        lines of that direction, and those of the other are left to the one in the package.
+    model : an `.onnx` file of jphtr, or one in the package by its name; None takes those in the package. A model that says
+        which direction it is for reads lines of that direction, and those of the other are left to the one in the package.
     threads : that the net may use for one batch; None takes all cores.
     decoder, lm, lm_weight, beam_width, allow, block : how its output becomes text, see `LineDecoder`; the defaults
         are what reads best on balance, with the language model in the package.

@@ -48,6 +48,9 @@ def test_they_go_by_their_names() -> None:
         assert Reader(name).read(SAMPLES / row["file"]).text == row["text"]
     with pytest.raises(ModelError, match=r"those in the package are called .*line-horizontal, line-vertical"):
         Reader("line-diagonal")
+    command = [sys.executable, "-m", "jphtr", "read", "-m", "line-vertical", str(SAMPLES / row["file"])]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == row["text"]
 
 
 def papers() -> dict[str, np.ndarray]:

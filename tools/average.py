@@ -4,8 +4,8 @@
 
 Nets that share the greater part of their training lie in one basin, and the middle of it is flatter than its sides
 (Wortsman et al. 2022, "Model soups"). The output layer can have a share of its own: Adam takes full steps however faint a
-gradient is, and moves the rows of characters that are seldom seen away from where they were. Of a run folder the running average at the run's end is taken. A character
-that only the second net has keeps that net's row of the output layer; one that only the first has is dropped.
+gradient is, and moves the rows of characters that are seldom seen away from where they were. Of a run folder the running
+average at the run's end is taken. A character that only the second net has keeps that net's row of the output layer; one that only the first has is dropped.
 """
 
 from __future__ import annotations

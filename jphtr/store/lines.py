@@ -148,8 +148,10 @@ class LineFile(OpenFile):
 
     def line(self, row: int) -> Line:
         """The line of a row."""
+        gray = self.gray(row)
+        direction = DIRECTIONS[self.direction[row]] or guess_direction(gray)[0]
         source = self.sources[self.source[row]].name
-        return Line(self.gray(row), self.text(row), self.writers[self.writer[row]], source, self.runs(row))
+        return Line(gray, self.text(row), self.writers[self.writer[row]], source, direction)
 
     def __iter__(self) -> Iterator[Line]:
         return (self.line(row) for row in range(len(self)))
