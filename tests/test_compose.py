@@ -194,6 +194,33 @@ def test_letters_from_another_face(tmp_path: Path) -> None:
     assert mixed == {(0.0, True), (1.0, True), (1.0, False)}
 
 
+def test_faces_of_letters_alone_write_no_line_of_their_own(tmp_path: Path) -> None:
+    def glyphs() -> Iterator[Glyph]:
+        for number, (style, level, chars) in enumerate((("print", 0, CHARS.chars[1:]), ("roman", 100, "0123456789"))):
+            for index, char in enumerate(chars):
+                gray = np.full((64, 64), 255, np.uint8)
+                gray[12:52, 12:28] = level
+                meta = {"form": 0, "em": (8.0, 8.0, 56.0, 56.0), "advance": 0.5, "style": style}
+                yield Glyph(gray, char, style, "toy", 1000 * number + index, meta)
+
+    write_glyphs(tmp_path / "toy.h5", glyphs(), CHARS)
+    (tmp_path / "text.txt").write_text("日本\n", "utf-8")
+    lines = Composer(
+        ComposeSettings(**CLEAN, styles={"brush": 1.0}, roman=1.0),
+        CHARS,
+        [tmp_path / "toy.h5"],
+        [tmp_path / "text.txt"],
+    )
+    assert lines.styles == ["print"]
+    seen = set()
+    for seed in range(12):
+        line = lines.line(np.random.default_rng(seed), text="日12本", direction="horizontal")
+        gray = [int(line.gray[:, round(s.box[0]) + 3 : round(s.box[2]) - 3].min()) // 30 for s in line.spans]
+        assert gray[0] == gray[3] <= gray[1] == gray[2]
+        seen.add(gray[1] > gray[0])
+    assert seen == {False, True}
+
+
 def test_commas_of_science(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("東、西、南\n", "utf-8")
     charset = default()

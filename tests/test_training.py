@@ -468,6 +468,37 @@ def test_fine_tuning_maps_rows_by_character(tmp_path: Path) -> None:
         train_line(settings, tmp_path / "fail", open_source=source, load=weights)
 
 
+def test_an_output_layer_may_learn_slowly_or_not_at_all(tmp_path: Path) -> None:
+    weights = toy_lines.trained() / BEST
+    _, before = load_weights(weights)
+    moved: dict[tuple[str, float], dict[str, float]] = {}
+    for name, share in product(("adamw", "muon"), (0.0, 0.1, 1.0)):
+        settings = toy_lines.settings(
+            charset_file(tmp_path), run__steps=1, optim__name=name, optim__head_lr=share, optim__ema=0.0,
+            optim__warmup=0, optim__weight_decay=0.0,
+        )  # fmt: skip
+        run = tmp_path / f"{name}{share}"
+        train_line(settings, run, open_source=lambda _: toy_lines.ToyComposer(), load=weights)
+        _, after = load_weights(run / BEST)
+        moved[name, share] = {key: float((after[key] - before[key]).abs().max()) for key in before}
+    for name in ("adamw", "muon"):
+        still, slow, all_of_it = (moved[name, share] for share in (0.0, 0.1, 1.0))
+        for layer in ("head.weight", "head.bias"):
+            assert still[layer] == 0 < slow[layer]
+            assert slow[layer] == pytest.approx(all_of_it[layer] / 10, rel=0.05)
+        assert still["neck.weight"] == pytest.approx(all_of_it["neck.weight"], rel=0.2)
+
+
+def test_an_output_layer_that_is_new_cannot_stay_as_it_is(tmp_path: Path) -> None:
+    settings = toy_lines.settings(charset_file(tmp_path, toy_lines.CHARS + "ん"), optim__head_lr=0.0)
+    for load in (None, toy_lines.trained() / BEST):
+        with pytest.raises(SettingsError, match=r"^optim\.head_lr: 0 leaves .* start with --load"):
+            train_line(
+                settings, tmp_path / "run", open_source=lambda _: toy_lines.ToyComposer(), load=load, resize="union"
+            )
+        assert not (tmp_path / "run").exists()
+
+
 def test_weights_of_another_net_are_refused(tmp_path: Path) -> None:
     header, weights = load_weights(toy_lines.trained() / BEST)
     settings = toy_lines.settings(charset_file(tmp_path))

@@ -65,8 +65,8 @@ def compose(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DataError(f"{output}: exists and is not empty; choose a new folder")
     composer = Composer(chosen.compose, default(), glyphs, texts)
-    if style is not None and style not in composer.atlas.by_style:
-        raise DataError(f"--style {style}: no writer has it; there are {', '.join(composer.atlas.by_style)}")
+    if style is not None and style not in composer.styles:
+        raise DataError(f"--style {style}: no writer has it; there are {', '.join(composer.styles)}")
     way = None if direction is None else "vertical" if direction == "vertical" else "horizontal"
     lines = write_samples(composer, output, count, seed, style=style, direction=way)  # type: ignore[arg-type]
     contact_sheet(lines[:120]).save(output / "sheet.png")

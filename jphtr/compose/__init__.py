@@ -21,6 +21,8 @@ from jphtr.records import CharSpan, Direction, Gray, Line
 from jphtr.settings import ComposeSettings
 
 Rng = np.random.Generator
+ROMAN = "roman"  # the style of faces that hold letters and digits alone, and lend them to others
+_ROMAN = 0.6  # share of the lines with letters from elsewhere that take them from such a face, where there are some
 _DRY_BRUSH = 4.5  # how much more often a brush than another tool runs short of ink
 _EM = 48  # pixels of an em in a glyph's canvas; lines are drawn at this size, then scaled
 _MARGIN = 44  # pixels around a line that is drawn, for what hangs out of its body
@@ -52,8 +54,15 @@ class Composer:
     ----------
     settings : how lines look.
     charset : the characters that may appear.
-    glyphs : glyph files; each writer's style (print, hand, brush, ...) stands in them.
+    glyphs : glyph files; each writer's style (print, hand, brush, ...) stands in them. Writers of the style `roman` write
+        no line of their own, but the letters and digits of others.
     texts : sentence files, plain or .xz.
+
+    Attributes
+    ----------
+    atlas : all glyphs.
+    styles : the styles in which lines can be written.
+    texts : what lines say.
 
     Raises
     ------
@@ -84,10 +93,10 @@ class Composer:
         self._kana = np.array(
             [label for label, char in enumerate(self.charset.chars) if "ぁ" <= char <= "ヿ"], np.int64
         )
-        shares = {s: settings.styles.get(s, 0.0) for s in self.atlas.by_style}
+        shares = {s: settings.styles.get(s, 0.0) for s in self.atlas.by_style if s != ROMAN}
         if not sum(shares.values()):
             shares = dict.fromkeys(shares, 1.0)
-        self._styles = list(shares)
+        self.styles = list(shares)
         self._style_p = np.array(list(shares.values())) / sum(shares.values())
 
     def line(
@@ -152,13 +161,14 @@ class Composer:
         """
         settings = self.settings
         direction = direction or ("vertical" if rng.random() < settings.vertical else "horizontal")
-        style = style or self._styles[int(rng.choice(len(self._styles), p=self._style_p))]
+        style = style or self.styles[int(rng.choice(len(self.styles), p=self._style_p))]
         empty = text is None and rng.random() < settings.empty
         wanted = self.charset.chars[1] if empty else text if text is not None else self.texts.draw(rng)
         writer = self.writer(style, wanted, rng)
         hand = self.hand(writer, style, rng)
         if settings.roman and style in ("print", "display") and rng.random() < settings.roman:
-            hand = replace(hand, roman=self.writer(style, "".join(filter(is_latin, wanted)) or wanted, rng))
+            faces = ROMAN if ROMAN in self.atlas.by_style and rng.random() < _ROMAN else style
+            hand = replace(hand, roman=self.writer(faces, "".join(filter(is_latin, wanted)) or wanted, rng))
         lacks = "".join(c for c in wanted if not self.atlas.has[writer, self.charset.label(c)]) or wanted
         placed = lay_out(wanted, self.atlas, hand, direction, rng, self.writer(style, lacks, rng, writer))
         while placed and placed[0].patch is None:

@@ -70,8 +70,8 @@ class PageComposer:
     def _style(self, by_hand: bool, rng: Rng) -> str:
         """A style that the glyph files have, with the weight that lines give it."""
         shares = self.composer.settings.styles
-        there = [s for s in self.composer.atlas.by_style if (s in _HANDS) == by_hand and s != "display"]
-        there = there or list(self.composer.atlas.by_style)
+        there = [s for s in self.composer.styles if (s in _HANDS) == by_hand and s != "display"]
+        there = there or self.composer.styles
         weights = np.array([shares.get(s, 0.0) for s in there]) + 1e-9
         return there[int(rng.choice(len(there), p=weights / weights.sum()))]
 

@@ -88,7 +88,9 @@ class ComposeSettings(Section):
     )
     commas: Share = Field(default=0.0, description="share of lines in which ， stands for 、, and at times ． for 。")
     roman: Share = Field(
-        default=0.0, description="share of printed lines whose letters and digits come from another face"
+        default=0.0,
+        description="share of printed lines whose letters and digits come from another face; glyph files may have faces of "
+        "the style roman for this",
     )
     vertical: Share = Field(default=0.38, description="share of vertical lines")
     degraded: Share = Field(

@@ -17,6 +17,12 @@ class OptimSettings(Section):
     """The optimizer under a warm-up and a decay to zero."""
 
     lr: float = Field(default=2e-3, gt=0, description="highest learning rate")
+    head_lr: float = Field(
+        default=1.0,
+        ge=0,
+        description="learning rate of the output layer as a part of lr; 0 leaves the layer as it is in the model that a "
+        "run starts from",
+    )
     name: str = Field(default="adamw", description="adamw, or any other optimizer of timm, such as muon, lamb or sgd")
     warmup: int = Field(default=300, ge=0, description="steps over which the learning rate is raised")
     decay: Decay = Field(default="linear", description="how the learning rate falls to zero, or that it stays")

@@ -25,7 +25,7 @@ from jphtr.training.checkpoint import Resize, fill, fill_trunk, glyph_sources, l
 from jphtr.training.glyph_stream import Batch, GlyphStream, mix
 from jphtr.training.glyphs import SYNTHETIC, Chosen, choose, find
 from jphtr.training.hardware import Hardware, settle
-from jphtr.training.learner import Learner
+from jphtr.training.learner import Learner, judge_head
 from jphtr.training.run_folder import CHARSET, LAST, RunFolder
 from jphtr.training.sitting import Outcome, Sitting, Validation
 from jphtr.training.synthetic import render
@@ -81,6 +81,8 @@ def train_char(
         settings = assign(settings, {"net.mean": net.arch["mean"], "net.std": net.arch["std"]})
         task = Glyphs(settings, chosen, net, hardware, folder.name)
         silent = hardware.rank > 0
+        taken = given[0].characters.chars if given is not None and trunk is None else ()
+        judge_head(settings.optim, known=resume or set(chosen.charset.chars) <= set(taken))
         with RunFolder(folder, resume=resume, silent=silent, tensorboard=settings.run.tensorboard) as run:
             for note in chosen.notes:
                 run.say(note)

@@ -53,11 +53,25 @@ def learning_rate(settings: OptimSettings, step: int, progress: float) -> float:
     return settings.lr * min(1.0, (step + 1) / max(1, settings.warmup)) * left
 
 
+def judge_head(settings: OptimSettings, *, known: bool) -> None:
+    """Refuse to begin a run whose output layer would stay as chance made it; `known` says that a model gives all of it.
+
+    Raises
+    ------
+    SettingsError
+        If the layer shall stay as it is, and is new.
+    """
+    if not settings.head_lr and not known:
+        said = "0 leaves the output layer as it is, but no model gives all of its characters"
+        raise SettingsError(f"optim.head_lr: {said}; start with --load from one that does, or give a rate above 0")
+
+
 def optimizer_of(net: nn.Module, settings: OptimSettings) -> torch.optim.Optimizer:
     """The optimizer of all parameters that are trained; matrices and kernels alone have weight decay.
 
     A net may name exceptions in `no_weight_decay()`, as those of timm do. Optimizers of the Muon family, which turn a
     matrix in all its directions at once, leave the output layer to AdamW: a step knows little of most of its rows.
+    That layer, `head` in every net, has groups of its own, whose `"share"` of the learning rate is `head_lr`.
 
     Raises
     ------
@@ -66,18 +80,18 @@ def optimizer_of(net: nn.Module, settings: OptimSettings) -> torch.optim.Optimiz
     """
     exceptions: set[str] = getattr(net, "no_weight_decay", set)()
     trained = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
-    matrices = [p for name, p in trained if p.ndim > 1 and name not in exceptions]
-    others = [p for name, p in trained if p.ndim <= 1 or name in exceptions]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = []
+    for head in (False, True):
+        mine = [(name, p) for name, p in trained if name.startswith("head.") == head]
+        matrices = [p for name, p in mine if p.ndim > 1 and name not in exceptions]
+        others = [p for name, p in mine if p.ndim <= 1 or name in exceptions]
+        for parameters, decay in ((matrices, settings.weight_decay), (others, 0.0)):
+            group = {"params": parameters, "weight_decay": decay, "share": settings.head_lr if head else 1.0}
+            if head and "muon" in settings.name:
+                group["use_fallback"] = True
+            groups += [group] if parameters else []
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)
-    if "muon" in settings.name:
-        table = [p for name, p in trained if p.ndim > 1 and name.startswith("head.")]
-        groups[0]["params"] = [p for p in matrices if not any(p is t for t in table)]
-        groups.append({"params": table, "weight_decay": settings.weight_decay, "use_fallback": True})
     optim = require("timm.optim")
     names = optim.list_optimizers()
     if settings.name not in names:
@@ -113,6 +127,8 @@ class Learner(Generic[N]):
         self.optim, self.run, self.hardware = optim, run, hardware
         self.net = net.to(hardware.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        if not optim.head_lr:
+            net.get_submodule("head").requires_grad_(requires_grad=False)
         self.optimizer = optimizer_of(self.net, optim)
         self.state = State()
         self._sums = (*sums, "norm")
@@ -170,7 +186,7 @@ class Learner(Generic[N]):
         norm = float(nn.utils.clip_grad_norm_(parameters, self.optim.clip, foreach=True))
         if math.isfinite(norm):
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
             self.optimizer.step()
             self._follow()
             state.good += 1

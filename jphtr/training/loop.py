@@ -22,6 +22,7 @@ from jphtr.nets.line import LineNet, frames
 from jphtr.settings import TrainLineSettings, assign
 from jphtr.training.checkpoint import Resize, fill_trunk, glyph_sources, load_weights, resized, trunk_weights
 from jphtr.training.hardware import settle
+from jphtr.training.learner import judge_head
 from jphtr.training.loader import LineSource, LineStream, Sample, collate, draw, split
 from jphtr.training.paint import Painter
 from jphtr.training.run_folder import CHARSET, LAST, RunFolder
@@ -84,6 +85,8 @@ def train_line(
         settings = assign(settings, arch, str(load))
     silent = hardware.rank > 0
     try:
+        taken = given[0].characters.chars if given is not None and trunk is None else ()
+        judge_head(settings.optim, known=resume or set(charset.chars) <= set(taken))
         with RunFolder(folder, resume=resume, silent=silent, tensorboard=settings.run.tensorboard) as run:
             trainer = Trainer(settings, charset, hardware)
             if resume:

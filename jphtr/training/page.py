@@ -21,7 +21,7 @@ from jphtr.nets.page import PageNet
 from jphtr.settings import PageLossSettings, TrainPageSettings, assign
 from jphtr.training.checkpoint import glyph_sources, load_weights
 from jphtr.training.hardware import Hardware, settle
-from jphtr.training.learner import Learner
+from jphtr.training.learner import Learner, judge_head
 from jphtr.training.page_stream import PageBatch, PageFolder, PageStream, piece
 from jphtr.training.page_targets import IGNORE
 from jphtr.training.run_folder import LAST, RunFolder
@@ -72,6 +72,7 @@ def train_page(
             fill(net, given[1], str(load))
         task = Pages(settings, net, hardware, folder, open_pages, open_valid)
         silent = hardware.rank > 0
+        judge_head(settings.optim, known=resume or given is not None)
         with RunFolder(folder, resume=resume, silent=silent, tensorboard=settings.run.tensorboard) as run:
             if resume:
                 task.learner.load(folder / LAST)
