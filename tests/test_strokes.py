@@ -175,6 +175,35 @@ def test_a_hasty_hand_joins_strokes(table: Path) -> None:
     assert joined.sum() > 1.1 * apart.sum()
 
 
+def test_running_script_goes_on_from_stroke_to_stroke(tmp_path: Path) -> None:
+    import cv2
+
+    (tmp_path / "t.tsv").write_text("三\t\tx\tM20,24H90|M24,54H86|M12,86H97\n", "utf-8")
+    pieces: dict[bool, list[int]] = {}
+    for running in (True, False):
+        people = strokes.hands(1, 24, ["pen", "marker"], running=running)
+        assert all(hand.name.endswith("-running") == running for hand in people)
+        glyphs = strokes.read(tmp_path / "t.tsv", Charset("三"), writers=people, seed=1)
+        pieces[running] = [cv2.connectedComponents((g.gray < 200).astype(np.uint8))[0] - 1 for g in glyphs]
+    assert min(pieces[True]) == 1 and np.mean(pieces[True]) < np.mean(pieces[False]) - 0.5
+
+
+def test_a_flowing_hand_bends_corners(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("7\t\tx\tM14,20H94V98\n", "utf-8")
+    hand = replace(strokes.hands(1, 1, ["pen"])[0], bend=np.zeros(24), turn=np.zeros(24), sway=0.0)
+    sharp, bent = (
+        next(strokes.read(tmp_path / "t.tsv", Charset("7"), writers=[replace(hand, flow=flow)], seed=1)).gray
+        for flow in (0.0, 0.1)
+    )
+
+    def away(gray: np.ndarray) -> int:
+        """How far the ink stays away from the upper right corner of its box."""
+        y, x = np.nonzero(gray < 200)
+        return int(((x.max() - x) + (y - y.min())).min())
+
+    assert away(bent) > away(sharp) + 3
+
+
 def test_brushes_swell_and_ballpoints_do_not(table: Path) -> None:
     def widths(pen: str) -> float:
         from jphtr.sources.strokes_ink import _widths

@@ -77,9 +77,14 @@ def render_fonts(
     "--pens",
     help=f"Tools that the hands take in turn, with commas: {_PENS}. Default: a mix of all.",
 )
+@click.option(
+    "--running", is_flag=True, help="Hands that write running script (gyosho), strokes joined and corners bent."
+)
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, other people.")
 @click.option("--chars", type=_FILE, help="Write only the characters of this UTF-8 text file.")
-def render_strokes(table: Path, output: Path, writers: int, pens: str | None, seed: int, chars: Path | None) -> None:
+def render_strokes(
+    table: Path, output: Path, writers: int, pens: str | None, running: bool, seed: int, chars: Path | None
+) -> None:
     """Write the characters of TABLE, KanjiVG's strokes as TSV, with synthetic hands into a glyph file."""
     require("cv2")
     import hashlib
@@ -93,14 +98,14 @@ def render_strokes(table: Path, output: Path, writers: int, pens: str | None, se
         digest = hashlib.sha256(table.read_bytes()).hexdigest()
     except OSError as error:
         raise DataError(f"{table}: cannot be read: {error.strerror or error}") from error
-    people = strokes.hands(seed, writers, pens.split(",") if pens else None)
+    people = strokes.hands(seed, writers, pens.split(",") if pens else None, running=running)
     glyphs = strokes.read(table, default(), writers=people, seed=seed, chars=_wanted(chars))
     written = write_glyphs(
         output,
         glyphs,
         default(),
         sources=[Source(table.name, digest, "CC BY-SA 3.0, Ulrich Apel (KanjiVG)")],
-        normalisation={"canvas": 64, "em": EM, "seed": seed, "pens": [hand.pen for hand in people]},
+        normalisation={"canvas": 64, "em": EM, "seed": seed, "pens": [hand.pen for hand in people], "running": running},
     )
     click.echo(
         f"{output}: {written.glyphs} glyphs of {written.writers} hands, digest {written.digest[:12]}",

@@ -22,6 +22,7 @@ _SIDE, _EM, _LEFT = 256, 192, 32  # fine canvas: four times the stored one
 _KINDS = 8 * 3  # stroke shapes that a habit tells apart: eight directions, three lengths
 _TIMES = np.linspace(0, 1, POINTS)
 _LINK = 7  # points of the connecting line between two joined strokes
+_STEP = 0.012  # em between the points of a smoothed path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,9 @@ class Hand:
     entry : size of the dab with which a brush lands. tremor : amplitude of shaking.
     wander, sway, swell : sd of a stroke's place, angle, and length (relative).
     kaisho : whether the hand writes Kaisho forms where they are known.
+    reach : how far apart joined strokes may be. ways : (24,) habits of joining by the shape of the way, 1 as `join` says.
+    flick : chance that a stroke which is not joined ends in a hook towards the next.
+    flow : sd of the smoothing along a joined path, by which corners become bends and short strokes waves.
     """
 
     name: str
@@ -75,6 +79,10 @@ class Hand:
     stretch: NDArray[np.float64] = field(repr=False)
     shift: Points = field(repr=False)
     divide: Points = field(repr=False)
+    reach: float = 0.42
+    ways: NDArray[np.float64] = field(default_factory=lambda: np.ones(_KINDS), repr=False)
+    flick: float = 0.0
+    flow: float = 0.0
 
 
 def write(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> Gray:
@@ -90,7 +98,7 @@ def _shape(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> Points:
     count = len(points)
     # a dense character leaves a person less room to go astray
     room = 1.0 / (1.0 + 0.06 * max(count - 4, 0))
-    kind = (np.round(drawing.angle / (np.pi / 4)).astype(int) % 8) * 3 + np.digitize(length, (0.25, 0.6))
+    kind = _kind(drawing.angle, length)
     noise = rng.standard_normal((5, count))
 
     middle = points.mean(axis=1, keepdims=True)
@@ -123,6 +131,12 @@ def _shape(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> Points:
         waves = np.sin(np.pi * np.outer(np.arange(2, 7), _TIMES) + 0.7)
         points = points + np.einsum("skd,kt->std", steps * np.minimum(1, length * 2)[:, None, None], waves)
     return _frame(points, hand, rng)
+
+
+def _kind(angle: NDArray[np.float64], length: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The shape of a stroke as habits tell them apart, 0 to 23."""
+    kind: NDArray[np.intp] = (np.round(angle / (np.pi / 4)).astype(int) % 8) * 3 + np.digitize(length, (0.25, 0.6))
+    return kind
 
 
 def _square(char: str) -> bool:
@@ -169,17 +183,24 @@ def _chains(
     for number, (stroke, weight) in enumerate(zip(strokes, weights, strict=True)):
         if number and chains:
             before = chains[-1][0][-1]
-            gap = float(np.hypot(*(stroke[0] - before[-1])))
-            near = np.exp(-((gap / 0.42) ** 2)) * (1.4 if drawing.end[number - 1] == DOT else 1.0)
-            if gap > 0.03 and chance[number] < join * near:
+            way = stroke[0] - before[-1]
+            gap = float(np.hypot(*way))
+            near = np.exp(-((gap / hand.reach) ** 2)) * (1.4 if drawing.end[number - 1] == DOT else 1.0)
+            habit = hand.ways[_kind(np.arctan2(way[1:], way[:1]), np.array([gap]))[0]]
+            if gap > 0.03 and chance[number] < join * near * habit:
                 link = _link(before, stroke)
                 thin = np.full(_LINK, hand.link) * (0.8 + 0.2 * np.abs(np.linspace(-1, 1, _LINK)))
                 chains[-1][0].extend([link, stroke])
                 chains[-1][1][-1] = np.maximum(chains[-1][1][-1], hand.link)
                 chains[-1][1].extend([thin, np.maximum(weight, hand.link)])
                 continue
+            if join and gap > 0.1 and chance[number] > 1 - hand.flick:
+                hook = _link(before, stroke)[: _LINK // 2]
+                chains[-1][0].append(hook)
+                chains[-1][1].append(np.linspace(chains[-1][1][-1][-1], 0.1, len(hook)))
         chains.append(([stroke], [weight]))
-    return [(_rounded(np.concatenate(path), hand.round), np.concatenate(width)) for path, width in chains]
+    made = [(_rounded(np.concatenate(path), hand.round), np.concatenate(width)) for path, width in chains]
+    return [_flowing(path, width, hand.flow) for path, width in made] if hand.flow else made
 
 
 def _link(before: Points, after: Points) -> Points:
@@ -204,6 +225,15 @@ def _rounded(path: Points, sigma: float) -> Points:
     # reflecting through the end points keeps them fixed and their direction alive
     padded = np.concatenate([2 * path[0] - path[1 : reach + 1][::-1], path, 2 * path[-1] - path[-reach - 1 : -1][::-1]])
     return np.stack([np.convolve(padded[:, axis], kernel, "valid") for axis in (0, 1)], axis=1)
+
+
+def _flowing(path: Points, width: NDArray[np.float64], sigma: float) -> tuple[Points, NDArray[np.float64]]:
+    """A path smoothed by a Gaussian of `sigma` em along it, whatever its strokes' lengths, and its widths there."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    count = max(8, round(along[-1] / _STEP) + 1)
+    at = np.linspace(0, along[-1], count)
+    even = np.stack([np.interp(at, along, path[:, axis]) for axis in (0, 1)], axis=1)
+    return _rounded(even, min(sigma / _STEP, (count - 3) / 4)), np.interp(at, along, width)
 
 
 def _widths(drawing: Drawing, hand: Hand, rng: np.random.Generator) -> NDArray[np.float64]:
