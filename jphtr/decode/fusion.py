@@ -27,7 +27,7 @@ from jphtr.charset import script_of
 from jphtr.decode.lm import LanguageModel, State
 from jphtr.lookalikes import fold_forms
 
-WEIGHT = 0.4  # of the model; tuned on validation lines
+WEIGHT = 0.5  # of the model; tuned on validation lines
 
 _TRUST = 0.7  # in the n-grams at the begin of a line
 _SHARE = 0.15  # of the trust that changes sides at every character, so that neither expert is ever lost
