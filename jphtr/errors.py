@@ -47,6 +47,7 @@ def require(module: str, extra: str = "train") -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "jphtr":
             raise
+        who = "this" if module.split(".")[0] == error.name else module
         raise MissingExtraError(
-            f'{module} needs the package {error.name}; install it with: pip install "jphtr[{extra}]"'
+            f'{who} needs the package {error.name}; install it with: pip install "jphtr[{extra}]"'
         ) from None

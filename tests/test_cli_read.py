@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -481,3 +482,68 @@ def test_killed_at_any_time_nothing_done_is_lost(model: Path, tmp_path: Path, mo
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert rows("out.jsonl") == texts
     assert cut  # it was killed at work at least once
+
+
+def test_what_is_read_is_not_written_over(run: Run) -> None:
+    for name in ("scans/a.png", "scans/b.png", "line.png"):
+        save(name, "あい")
+    before = {path: path.read_bytes() for path in Path().rglob("*.png")}
+    Path("link.png").symlink_to("line.png")
+    for command, *args in [
+        ("read", "scans", "-v", "scans"),
+        ("read", "line.png", "-v", "link.png"),
+        ("read", "line.png", "-f", "json", "-o", "line.png"),
+        ("segment", "scans", "-f", "overlay", "-o", "scans"),
+        ("segment", "line.png", "-f", "overlay", "-o", "line.png"),
+        ("segment", "line.png", "-f", "jsonl", "-o", "line.png"),
+        ("segment", "scans", "-f", "lines", "-o", "scans"),
+    ]:
+        result = CliRunner().invoke(main, [command, *args])
+        assert result.exit_code == 2 and re.search("is read itself|pictures that are read", result.stderr), args
+    Path("truth.tsv").write_text("line.png\tあい\n", "utf-8")
+    for output in ("truth.tsv", "line.png"):
+        result = CliRunner().invoke(main, ["pack", "truth.tsv", "-o", output])
+        assert result.exit_code == 2 and re.search("is read itself|no line file", result.stderr)
+    assert all(path.read_bytes() == data for path, data in before.items())
+    assert Path("truth.tsv").read_text("utf-8") == "line.png\tあい\n"
+
+
+def test_pages_and_pictures_of_one_name_keep_their_own_files(run: Run) -> None:
+    picture = Image.open(save("a.png", "あい"))
+    Path("in").mkdir()
+    picture.save("in/scan.tiff", save_all=True, append_images=[picture])
+    picture.save("in/scan-p2.png")
+    assert run("in", "--line", "-f", "page", "-o", "out/").exit_code == 0
+    made = {path.name: path.read_text("utf-8") for path in Path("out").iterdir()}
+    assert {name: "scan-p2.png" in text for name, text in made.items()} == {
+        "scan.page.xml": False, "scan--p2.page.xml": False, "scan-p2.page.xml": True
+    }  # fmt: skip
+
+
+def test_a_wrong_language_model_or_detector_is_one_error(run: Run) -> None:
+    for name in ("a.png", "b.png"):
+        save(name, "あい")
+    for args in (("--lm", "no.lm"), ("--lm", "a.png"), ("--detector", "no.onnx")):
+        result = run("a.png", "b.png", *args, "-o", "out.txt")
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1) and args[1] in result.stderr
+        assert not list(Path().glob("out*"))
+
+
+def test_scripts_that_are_misspelt_are_no_lists_of_letters(run: Run) -> None:
+    save("a.png", "あい")
+    for spec, cure in (("digits", "digit"), ("Kanji", "kanji"), ("digit,kanji", "digit and kanji")):
+        result = run("a.png", "--allowlist", spec)
+        assert result.exit_code == 1 and f"give {cure}, each" in result.stderr
+    assert run("a.png", "--blocklist", "漢").exit_code == 0
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no device that is always full")
+    with full.open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "jphtr", "charset"], stdout=out, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"jphtr: error: standard output: cannot be written: No space left on device\n"

@@ -5,6 +5,8 @@ Subcommands are imported when they are called, so that `jphtr --help` costs no m
 
 from __future__ import annotations
 
+import errno
+import os
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +14,12 @@ import click
 
 from jphtr import __version__
 from jphtr.errors import JphtrError
+
+_FULL = (
+    errno.ENOSPC,
+    errno.EFBIG,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+)  # a disk, a file, somebody's share of a disk
 
 # name -> (module, attribute, what `jphtr --help` says)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -73,6 +81,12 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except JphtrError as error:
             complain(error)
+            ctx.exit(1)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            complain(f"{error.filename or 'standard output'}: cannot be written: {error.strerror}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer would fail once more at the end
             ctx.exit(1)
 
 

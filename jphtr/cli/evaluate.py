@@ -70,7 +70,7 @@ def eval_line(
 
     from jphtr import evaluate
     from jphtr.cli import complain
-    from jphtr.errors import require
+    from jphtr.errors import DataError, require
     from jphtr.reader import Reader
     from jphtr.whole import write_whole
 
@@ -83,6 +83,12 @@ def eval_line(
     reader = Reader(None if str(model) == "-" else model, threads=threads, **decoding)
     truth = [line for path in data for line in evaluate.read_truth(path)]
     report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size, folding=fold)
+    if len(report.failed) == len(truth) or not any(line.text for line in truth):
+        for line in report.failed:
+            complain(line.error)
+        names = ", ".join(map(str, data))
+        why = "no line could be read" if report.failed else "no line has a text; write down what the pictures say"
+        raise DataError(f"{names}: {why}, so nothing was measured")
     fitted = evaluate.fit_temperature(report) if fit_temperature else None
     if per_file is not None:
         write_whole(per_file, evaluate.per_file(report).encode("utf-8", "surrogateescape"))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import click
 
 from jphtr.errors import DataError
 
@@ -20,6 +22,26 @@ class StandardInput(io.BytesIO):
 
     def __init__(self) -> None:
         super().__init__(sys.stdin.buffer.read())
+
+
+def spare(targets: Iterable[str | Path], inputs: Iterable[str | Path], hint: str) -> None:
+    """Refuse to write over what is read, before anything is.
+
+    Parameters
+    ----------
+    targets : files that would be written.
+    inputs : files that are read; "-" is none.
+    hint : the option that names the targets.
+
+    Raises
+    ------
+    click.BadParameter
+        If a target is an input, links followed.
+    """
+    read = {os.path.realpath(name) for name in inputs if str(name) != "-"}
+    for target in targets:
+        if str(target) != "-" and os.path.realpath(target) in read:
+            raise click.BadParameter(f"{target} is read itself and would be lost; name another place", param_hint=hint)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jphtr.cli import complain
+from jphtr.cli.output import spare
 from jphtr.cli.progress import make_room
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def pack(sources: tuple[Path, ...], output: Path, strict: bool, direction: str |
     """
     from jphtr.sources.lines_pack import Packing
     from jphtr.sources.lines_pack import pack as write
+    from jphtr.store.lines import is_line_file
 
+    spare([output], sources, "-o")
+    if output.is_file() and output.stat().st_size and not is_line_file(output):
+        raise click.BadParameter(f"{output} is there already and no line file; name another", param_hint="-o")
     errors: list[DataError] = []
 
     def left_out(error: DataError) -> None:
@@ -100,6 +105,8 @@ def report(path: Path) -> Iterator[str]:
         texts = [lines.text(row) for row in range(len(lines))]
         chars = sum(map(len, texts))
         yield f"{path}: {len(lines):,} lines of {len(lines.writers):,} writers, {chars:,} characters, digest {lines.digest[:12]}"
+        if bare := texts.count(""):
+            yield f"  without a text: {bare:,} lines, of whose pictures nets learn that there is nothing to read"
         parts = []
         for name, value in SPLITS.items():
             rows = lines.split == value

@@ -12,7 +12,7 @@ import click
 
 from jphtr import __version__
 from jphtr.cli import complain
-from jphtr.cli.output import StandardInput
+from jphtr.cli.output import StandardInput, spare
 from jphtr.cli.progress import make_room, watched
 from jphtr.errors import DataError, SettingsError
 from jphtr.whole import write_whole
@@ -52,6 +52,28 @@ class _Shard(click.ParamType):  # type: ignore[type-arg]
         return int(part), int(parts)
 
 
+def _usable_lm(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A language model is opened before anything is read with it: a wrong one is one error, not one a picture."""
+    from jphtr.decode.line import NO_LM
+
+    if value is not None and value != NO_LM:
+        from jphtr.decode.lm import load_lm
+
+        load_lm(value)
+    return value
+
+
+def usable_detector(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A page model is looked at before anything is read with it."""
+    if value is not None and value != "classical":
+        from jphtr.bundle import read_header
+        from jphtr.errors import ModelError
+
+        if (kind := read_header(Path(value)).kind) != "page":
+            raise ModelError(f"{value}: a {kind} model does not find lines; give a page model, or classical")
+    return value
+
+
 def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how the net's output becomes text, named as the arguments of `Reader`."""
     what = "a script (hiragana, katakana, kana, kanji, digit, latin, punctuation), @FILE, or characters; repeatable."
@@ -64,6 +86,7 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--lm",
             metavar="FILE|none",
+            callback=_usable_lm,
             help="Language model of the beam (jphtr train-lm makes one); by default the one in the package.",
         ),
         click.option(
@@ -107,7 +130,10 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How the lines of line pictures run; on pages it is found.",
 )  # fmt: skip
 @click.option(
-    "--detector", metavar="FILE|classical", help="What finds lines on a page; by default the model in the package."
+    "--detector",
+    metavar="FILE|classical",
+    callback=usable_detector,
+    help="What finds lines on a page; by default the model in the package.",
 )
 @click.option(
     "--ruby", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Small kana beside lines."
@@ -180,6 +206,10 @@ def read(
     names, places = _places(pictures)
     if vis is not None and len(names) > 1 and vis.suffix.lower() == ".png":
         raise click.BadParameter(f"{len(names)} pictures do not fit into {vis}; name a folder", param_hint="-v")
+    if not folder:
+        spare([output], names, "-o")
+    if vis is not None:
+        spare([vis, *(vis / f"{Path(name).stem}.png" for name in names)], names, "-v")
     if jobs > 1 and "-" in names:
         raise click.BadParameter("standard input is read by one process", param_hint="-j")
     try:
@@ -297,6 +327,8 @@ class _Drawing:
                 overlay(self.pictures(name, number).gray(), result, self.font).save(path)
             except OSError as error:
                 raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+            except ValueError:  # of Pillow, about the suffix
+                raise DataError(f"{path}: no picture is called so; end its name in .png") from None
 
     def _place(self, name: str, pages: bool) -> Path:
         """Where a drawing goes; two of one name get different places."""

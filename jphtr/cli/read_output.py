@@ -137,12 +137,12 @@ class Folder:
         stems = [place.with_suffix("") for place in places.values()]
         twice = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
         self._files: dict[str, Path] = {}
-        owners: dict[Path, str] = {}
+        self._owners: dict[Path, str] = {}
         for (name, place), stem in zip(places.items(), stems, strict=True):
             file = folder / f"{place if stem in twice else stem}{suffix}"  # a.png and a.jpg keep their suffixes
-            if file in owners:
-                raise SettingsError(f"{name}: would be written to {file} as {owners[file]} is; read them apart")
-            owners[file] = name
+            if file in self._owners:
+                raise SettingsError(f"{name}: would be written to {file} as {self._owners[file]} is; read them apart")
+            self._owners[file] = name
             self._files[name] = file
         self.done = frozenset(name for name, file in self._files.items() if resume and file.exists())
 
@@ -158,9 +158,18 @@ class Folder:
             file.parent.mkdir(parents=True, exist_ok=True)
             parts: list[Sequence[Result]] = [[r] for r in answer.results] if alone else [answer.results]
             for number, part in enumerate(parts, 1):
-                suffix = FORMATS[self.format_name].suffixes[0]
-                own = file if number == 1 else file.with_name(f"{file.name.removesuffix(suffix)}-{number}{suffix}")
+                own = file if number == 1 else self._of_page(file, number)
                 write_whole(own, b"".join(pieces(self.format_name, part, style)))
+
+    def _of_page(self, file: Path, number: int) -> Path:
+        """The file of a page behind the first, which is no other picture's."""
+        from jphtr.formats import FORMATS
+
+        suffix = FORMATS[self.format_name].suffixes[0]
+        sign = "-p"
+        while (own := file.with_name(f"{file.name.removesuffix(suffix)}{sign}{number}{suffix}")) in self._owners:
+            sign = f"-{sign}"
+        return own
 
 
 def is_folder(output: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ import click
 
 from jphtr import __version__
 from jphtr.cli import complain
-from jphtr.cli.read import decoding_options
-from jphtr.errors import DataError, JphtrError
+from jphtr.cli.output import spare
+from jphtr.cli.read import decoding_options, usable_detector
+from jphtr.errors import DataError, JphtrError, SettingsError
 
 if TYPE_CHECKING:
     from jphtr.records import Gray, Page
@@ -29,9 +30,8 @@ _COLUMNS = ("file", "text", "kind", "direction")
     "--format",
     "format_name",
     type=click.Choice([*_TEXTS, "overlay", "lines"]),
-    default="jsonl",
-    show_default=True,
-    help="Places as text; pictures with the lines drawn in; or a folder of line pictures with a table of their texts.",
+    help="Places as text; pictures with the lines drawn in; or a folder of line pictures with a table of their texts.  "
+    "[default: by the suffix of -o, else jsonl]",
 )
 @click.option(
     "-o",
@@ -40,7 +40,12 @@ _COLUMNS = ("file", "text", "kind", "direction")
     metavar="FILE|FOLDER",
     help="Where to write; overlay takes a picture or a folder, lines a new folder.  [default: -]",
 )
-@click.option("--detector", metavar="FILE|classical", help="A page model, or none; by default the one in the package.")
+@click.option(
+    "--detector",
+    metavar="FILE|classical",
+    callback=usable_detector,
+    help="A page model, or none; by default the one in the package.",
+)
 @click.option("--ruby", type=click.Choice(["keep", "drop"]), default="keep", show_default=True, help="Small kana beside lines.")  # fmt: skip
 @click.option("--text/--no-text", default=None, help="Read the lines too.  [default: for lines only]")
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="The line model that reads; by default the one in the package.")  # fmt: skip
@@ -48,7 +53,7 @@ _COLUMNS = ("file", "text", "kind", "direction")
 @decoding_options
 def segment(
     pages: tuple[str, ...],
-    format_name: str,
+    format_name: str | None,
     output: str,
     detector: str | None,
     ruby: Any,
@@ -63,13 +68,26 @@ def segment(
     -f lines, every line becomes a picture, and truth.tsv beside them says what was read: correct its second column, and
     train-line and eval-line take the folder. Exit code 1 says that some pages could not be read.
     """
+    format_name = format_name or _by_suffix(output)
     if format_name in ("overlay", "lines") and output == "-":
         raise click.UsageError(f"-f {format_name} writes pictures; say where with -o")
 
+    from jphtr.image import expand
     from jphtr.page_reader import find_lines, read_page
     from jphtr.reader import Reader
     from jphtr.segment import open_detector
 
+    names = list(expand(pages, documents=True))
+    target = Path(output)
+    if format_name == "page" and len(names) > 1:
+        raise click.UsageError("-f page is a file for each picture; name one picture, or choose alto or hocr")
+    spare([target], names, "-o")
+    if format_name == "overlay":
+        spare((target / f"{Path(name).stem}.png" for name in names), names, "-o")
+    if format_name == "lines":
+        folders = {Path(name).parent.resolve() for name in names if name != "-"}
+        if target.resolve() in folders:
+            raise click.BadParameter(f"{target} holds pictures that are read; name a new folder", param_hint="-o")
     finder = open_detector(detector, threads=threads)
     wanted = format_name == "lines" if text is None else text
     reader = Reader(model, threads=threads, **decoding) if wanted else None
@@ -79,21 +97,43 @@ def segment(
             return find_lines(gray, finder, ruby=ruby)[1]
         return read_page(reader, gray, finder, ruby=ruby)
 
-    run = _Run(pages, lines_of)
+    run = _Run(names, lines_of)
     if format_name == "overlay":
-        _draw(run, Path(output))
+        _draw(run, target)
     elif format_name == "lines":
-        _cut(run, Path(output))
+        _cut(run, target)
     else:
         _write(run, format_name, output, finder)
     if run.failed:
         raise click.exceptions.Exit(1)
 
 
+def _by_suffix(output: str) -> str:
+    """The format that the name of the output asks for.
+
+    Raises
+    ------
+    click.BadParameter
+        If none of those that `segment` writes has its suffix.
+    """
+    from jphtr.formats import of_file
+
+    if output == "-":
+        return "jsonl"
+    try:
+        found = of_file(output)
+    except SettingsError:
+        found = ""
+    if found not in _TEXTS:
+        said = f"{output}: the suffix names no format of segment; say one with -f: {', '.join((*_TEXTS, 'overlay', 'lines'))}"
+        raise click.BadParameter(said, param_hint="-o")
+    return found
+
+
 class _Run:
     """The pages of one call; what fails is said at once and counted."""
 
-    def __init__(self, names: tuple[str, ...], lines_of: Callable[[Gray], Page]) -> None:
+    def __init__(self, names: Sequence[str], lines_of: Callable[[Gray], Page]) -> None:
         self.names, self.lines_of, self.failed = names, lines_of, 0
 
     def pages(self) -> Iterator[tuple[Gray, Page]]:
@@ -101,10 +141,9 @@ class _Run:
         from dataclasses import replace
 
         from jphtr.cli.output import StandardInput
-        from jphtr.image import expand
         from jphtr.pages_in import pages_of
 
-        for name in expand(self.names, documents=True):
+        for name in self.names:
             try:
                 for picture in pages_of(StandardInput() if name == "-" else name, name=name):
                     try:

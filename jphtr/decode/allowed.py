@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,10 @@ def _named(spec: str, chars: Sequence[str], what: str) -> NDArray[np.bool_]:
         except (OSError, UnicodeDecodeError) as error:
             why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
             raise SettingsError(f"{what}: {spec[1:]}: {why}; name a UTF-8 file of characters after @") from None
+    elif near := _meant(spec):
+        raise SettingsError(
+            f"{what}: {spec!r} would be its letters; for scripts give {near}, each with an option of its own"
+        )
     wanted = set(fold(text)) - {"\n", "\r"}
     found = np.array([char in wanted for char in chars])
     if not found.any():
@@ -70,6 +76,15 @@ def _named(spec: str, chars: Sequence[str], what: str) -> NDArray[np.bool_]:
             f"{what}: the model knows none of {spec[:40]!r}; give characters, @FILE, or one of {', '.join(SCRIPTS)}"
         )
     return found
+
+
+def _meant(spec: str) -> str:
+    """The scripts that somebody who wrote this most probably meant, or "" where characters may be meant."""
+    names = [name for name in re.split(r"[,;\s]+", spec.strip().lower()) if name]
+    if not all(name.isascii() and name.isalpha() and len(name) > 3 for name in names):
+        return ""
+    near = [get_close_matches(name, SCRIPTS, 1, 0.8) for name in names]
+    return " and ".join(found[0] for found in near) if names and all(near) else ""
 
 
 def restricted(
