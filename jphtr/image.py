@@ -147,9 +147,17 @@ def decoding(name: str, *, documents: bool = True) -> Iterator[None]:
 def expand(inputs: Iterable[str], *, documents: bool = False) -> Iterator[str]:
     """Paths of pictures from what a person types: files, folders (searched recursively), globs, "-".
 
-    In folders PDF files count as well where `documents` says so. What leads nowhere is handed on as it is, so that trying to read it gives its error.
+    In folders PDF files count as well where `documents` says so. What leads nowhere is handed on as it is, so that trying
+    to read it gives its error.
+
+    Raises
+    ------
+    ImageError
+        If a name is empty.
     """
     for item in inputs:
+        if not item:  # which pathlib takes for the folder one is in
+            raise ImageError("'' names no picture; is a variable of the shell empty?")
         path = Path(item)
         if item == STDIN or path.is_file():
             yield item
@@ -262,7 +270,7 @@ def _why_not(path: Path, error: Exception, documents: bool) -> str:
             return "is a folder; name the pictures in it"
         return f"no pictures in this folder ({_kinds(documents)})"
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "no file fits this pattern" if has_magic(str(path)) else "no such file"
     if isinstance(error, PermissionError):
         return "permission denied; make the file readable"
     return f"cannot be opened: {gist(error)}"

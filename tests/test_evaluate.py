@@ -407,3 +407,17 @@ def test_scripts_come_in_their_order() -> None:
     text = evaluate.table(reported(written("7鬱亜アあa、", "7鬱亜アあa、")))
     places = [re.search(f"^{name} ", text, re.M) for name in order]
     assert all(a is not None and b is not None and a.start() < b.start() for a, b in pairwise(places))
+
+
+def test_a_table_of_which_nothing_can_be_measured_is_an_error(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture(Path("a.png"), "あい")
+    for row, why in (("lost.png\tあ\n", "no line could be read"), ("a.png\t\n", "no line has a text")):
+        Path("t.tsv").write_text(row, "utf-8")
+        result = CliRunner().invoke(main, ["eval-line", str(model), "t.tsv"])
+        assert result.exit_code == 1 and "CER" not in result.output and f"t.tsv: {why}" in result.stderr
+    Path("t.tsv").write_text("a.png\tあい\n", "utf-8")
+    result = CliRunner().invoke(main, ["eval-line", str(model), "t.tsv", "--per-file", "new/m.tsv"])
+    assert result.exit_code == 1 and "new/m.tsv: there is no folder new; make it first" in result.stderr

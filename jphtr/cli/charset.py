@@ -63,9 +63,9 @@ def _plain(row: Coverage, missing: bool) -> dict[str, str | int]:
 
 
 def _of_model(path: Path) -> Charset:
-    from jphtr.bundle import read_header
+    from jphtr.bundle import find_model, read_header
 
-    return read_header(path).characters
+    return read_header(find_model(path)).characters
 
 
 def groups(chars: Charset) -> list[Coverage]:

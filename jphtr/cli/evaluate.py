@@ -80,6 +80,9 @@ def eval_line(
         )
     if html is not None:
         require("jphtr.html")
+    for path in filter(None, (per_file, html)):
+        if not path.parent.is_dir():  # said before anything is measured
+            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
     reader = Reader(None if str(model) == "-" else model, threads=threads, **decoding)
     truth = [line for path in data for line in evaluate.read_truth(path)]
     report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size, folding=fold)
