@@ -27,13 +27,13 @@ from jphtr.charset import script_of
 from jphtr.decode.lm import LanguageModel, State
 from jphtr.lookalikes import fold_forms
 
-WEIGHT = 0.6  # of the model; tuned on validation lines
+WEIGHT = 0.5  # of the model; tuned on validation lines
 
 _TRUST = 0.7  # in the n-grams at the begin of a line
 _SHARE = 0.15  # of the trust that changes sides at every character, so that neither expert is ever lost
 _STAY = 0.25  # of what the second expert expects is in the script of the character before
 _DEAREST = 8.0  # nats that a character costs at most
-_MORE = 0.5  # nats that it is paid above what one costs in common text
+_MORE = 1.25  # nats that it is paid above what one costs in common text
 _SURPRISAL = 3.4  # nats a character, for models that do not say what they expect
 _OLD_LINE = 0.1  # of all lines are set in old type, before one of their kanji is seen
 _OLD_KANJI = (0.01, 0.9)  # of the kanji with two forms have the old one, in lines of today's type and of old
