@@ -270,7 +270,7 @@ def _why_not(path: Path, error: Exception, documents: bool) -> str:
             return "is a folder; name the pictures in it"
         return f"no pictures in this folder ({_kinds(documents)})"
     if isinstance(error, FileNotFoundError):
-        return "no file fits this pattern" if has_magic(str(path)) else "no such file"
+        return "no such file: nothing fits this pattern" if has_magic(str(path)) else "no such file"
     if isinstance(error, PermissionError):
         return "permission denied; make the file readable"
     return f"cannot be opened: {gist(error)}"

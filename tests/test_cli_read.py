@@ -551,4 +551,4 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
 def test_names_that_name_nothing(run: Run) -> None:
     assert run("").stderr == "jphtr: error: '' names no picture; is a variable of the shell empty?\n"
-    assert run("no/*.png").stderr == "jphtr: error: no/*.png: no file fits this pattern\n"
+    assert run("no/*.png").stderr == "jphtr: error: no/*.png: no such file: nothing fits this pattern\n"
