@@ -414,7 +414,11 @@ def test_a_table_of_which_nothing_can_be_measured_is_an_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     picture(Path("a.png"), "あい")
-    for row, why in (("lost.png\tあ\n", "no line could be read"), ("a.png\t\n", "no line has a text")):
+    for row, why in (
+        ("lost.png\tあ\n", "no line could be read"),
+        ("a.png\t\n", "no line that was read has a text"),
+        ("a.png\t\nlost.png\tあ\n", "no line that was read has a text"),
+    ):
         Path("t.tsv").write_text(row, "utf-8")
         result = CliRunner().invoke(main, ["eval-line", str(model), "t.tsv"])
         assert result.exit_code == 1 and "CER" not in result.output and f"t.tsv: {why}" in result.stderr

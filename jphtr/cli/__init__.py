@@ -15,11 +15,8 @@ import click
 from jphtr import __version__
 from jphtr.errors import JphtrError
 
-_FULL = (
-    errno.ENOSPC,
-    errno.EFBIG,
-    getattr(errno, "EDQUOT", errno.ENOSPC),
-)  # a disk, a file, somebody's share of a disk
+# a disk that is full, a file that may not grow, somebody's share of a disk
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 # name -> (module, attribute, what `jphtr --help` says)
 COMMANDS: dict[str, tuple[str, str, str]] = {

@@ -86,11 +86,14 @@ def eval_line(
     reader = Reader(None if str(model) == "-" else model, threads=threads, **decoding)
     truth = [line for path in data for line in evaluate.read_truth(path)]
     report = evaluate.evaluate(reader, truth, direction=direction, batch_size=batch_size, folding=fold)
-    if len(report.failed) == len(truth) or not any(line.text for line in truth):
+    scored = [line for line in report.lines if not line.error]
+    if not any(line.truth.text for line in scored):
         for line in report.failed:
             complain(line.error)
         names = ", ".join(map(str, data))
-        why = "no line could be read" if report.failed else "no line has a text; write down what the pictures say"
+        why = (
+            "no line that was read has a text; write down what the pictures say" if scored else "no line could be read"
+        )
         raise DataError(f"{names}: {why}, so nothing was measured")
     fitted = evaluate.fit_temperature(report) if fit_temperature else None
     if per_file is not None:

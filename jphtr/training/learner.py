@@ -233,7 +233,7 @@ class Learner(Generic[N]):
                     raise SettingsError(f"optim.name: {self.optim.name} cannot be resumed; try adamw, lamb or sgd")
         groups: list[dict[str, float]] = []  # some count their steps once for all parameters
         for place, group in enumerate(self.optimizer.param_groups):
-            groups.append({kind: v for kind, v in group.items() if kind != "lr" and type(v) in (int, float)})
+            groups.append({k: v for k, v in group.items() if k not in ("lr", "share") and type(v) in (int, float)})
             tensors |= {f"group.{place}.{kind}": v for kind, v in group.items() if isinstance(v, Tensor)}
         save_state(path, tensors, {**asdict(self.state), "optimizer": {"numbers": numbers, "groups": groups}})
 
